@@ -1,0 +1,96 @@
+// swift-tools-version:6.1
+import PackageDescription
+
+// Every target is checked with these: `any` is written out, a member needs the import of its module,
+// and an import is internal unless it says `public import`.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// SwiftNIO products, named once.
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioWebSocket: Target.Dependency = .product(name: "NIOWebSocket", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "DeviceSDK",
+    products: [
+        .library(name: "DeviceSDK", targets: ["DeviceSDK"]),
+        .library(name: "ClusterClient", targets: ["ClusterClient"]),
+        .library(name: "SMQBroker", targets: ["SMQBroker"]),
+        .library(name: "DeviceSimulator", targets: ["DeviceSimulator"]),
+        .executable(name: "LEDDemo", targets: ["LEDDemo"]),
+        .executable(name: "smq-broker", targets: ["smq-broker"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.95.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.0"),
+    ],
+    targets: [
+        // C: the only places that see the headers of Debian's libraries.
+        .systemLibrary(
+            name: "libgpiod", path: "Sources/CDeviceShim/libgpiod", pkgConfig: "libgpiod",
+            providers: [.apt(["libgpiod-dev"])]),
+        .target(name: "CDeviceShim", dependencies: ["libgpiod"], exclude: ["libgpiod"]),
+        .systemLibrary(
+            name: "openssl", path: "Sources/CNetShim/openssl", pkgConfig: "libcrypto",
+            providers: [.apt(["libssl-dev"])]),
+        .target(name: "CNetShim", dependencies: ["openssl"], exclude: ["openssl"]),
+        // The web page's files, embedded into the program by C's #embed.
+        .target(name: "CWebAssets", exclude: ["page"]),
+
+        // Libraries, each depending only on those above it.
+        .target(name: "DeviceCore", swiftSettings: strict),
+        .target(name: "DeviceProtocols", dependencies: ["DeviceCore", nioCore], swiftSettings: strict),
+        .target(
+            name: "DeviceTransport",
+            dependencies: [
+                "CNetShim", "DeviceCore", "DeviceProtocols", nioCore, nioPosix, nioHTTP1, nioWebSocket, logging,
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "ClusterClient",
+            dependencies: ["DeviceCore", "DeviceProtocols", "DeviceTransport", nioCore, nioPosix, logging],
+            swiftSettings: strict),
+        .target(
+            name: "SMQBroker",
+            dependencies: ["DeviceCore", "DeviceProtocols", "DeviceTransport", nioCore, nioPosix, logging],
+            swiftSettings: strict),
+        .target(
+            name: "DeviceWeb", dependencies: ["CWebAssets", "DeviceCore", "DeviceTransport", nioCore],
+            swiftSettings: strict),
+        .target(name: "DeviceSimulator", dependencies: ["DeviceCore"], swiftSettings: strict),
+        .target(
+            name: "DeviceSDK", dependencies: ["CDeviceShim", "ClusterClient", "DeviceCore", lifecycle],
+            swiftSettings: strict),
+
+        // Programs: argument parsing and wiring.
+        .executableTarget(
+            name: "LEDDemo",
+            dependencies: [
+                "DeviceSDK", "DeviceSimulator", "SMQBroker", "DeviceWeb", "DeviceTransport", "DeviceProtocols",
+                logging, arguments,
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "smq-broker",
+            dependencies: ["SMQBroker", "DeviceWeb", "DeviceTransport", "DeviceCore", logging, arguments],
+            swiftSettings: strict),
+
+        // Tests.
+        .testTarget(name: "DeviceCoreTests", dependencies: ["DeviceCore"], swiftSettings: strict),
+        .testTarget(
+            name: "DeviceProtocolsTests", dependencies: ["DeviceProtocols", "DeviceCore", nioCore],
+            swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)
