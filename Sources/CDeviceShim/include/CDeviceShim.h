@@ -82,3 +82,11 @@ int cdev_request_to_input(cdev_request *request);
 int cdev_request_wait(cdev_request *request, int wake_fd, int timeout_ms);
 // Reads the edges that are there, at most `capacity`, without waiting. Returns how many.
 int cdev_request_read(cdev_request *request, cdev_event *events, size_t capacity);
+
+// A descriptor that becomes readable after cdev_wake_signal; to be closed with close.
+int cdev_wake_new(void);
+void cdev_wake_signal(int wake_fd);
+// Names the calling thread, for debuggers and `top -H`.
+void cdev_thread_name(const char *name);
+// The C library's words for an error number, in `buffer` or in a constant.
+const char *cdev_error_text(int error, char *buffer, size_t size);

@@ -35,6 +35,8 @@ public protocol OutputRequest: AnyObject, Sendable {
 }
 
 /// Inputs that this program owns. Masks have bit i for the i-th line; values are logical: 1 is active.
+///
+/// Whoever requested them must call ``close()``: until then something waits for their edges.
 public protocol InputRequest: AnyObject, Sendable {
     /// The lines in their order.
     var lines: [GPIOLine] { get }
