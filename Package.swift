@@ -91,7 +91,7 @@ let package = Package(
         .testTarget(
             name: "DeviceSimulatorTests", dependencies: ["DeviceSimulator", "DeviceCore"], swiftSettings: strict),
         .testTarget(
-            name: "DeviceSDKTests", dependencies: ["DeviceSDK", "DeviceSimulator", "DeviceCore"],
+            name: "DeviceSDKTests", dependencies: ["CDeviceShim", "DeviceSDK", "DeviceSimulator", "DeviceCore"],
             swiftSettings: strict),
         .testTarget(
             name: "DeviceProtocolsTests", dependencies: ["DeviceProtocols", "DeviceCore", nioCore],

@@ -73,10 +73,20 @@ extension OnLines {
 
         @Test(.enabled(if: Rig.hasKernel, Rig.needsKernel)) func initialGivesAnOutputItsLevelBack() throws {
             let world = try KernelWorld()
-            let led = try LED("pin13", on: world.backend, initially: true, release: .leave)
-            led.close()
+            try LED("pin11", on: world.backend, release: .input).close()
+            try LED("pin13", on: world.backend, initially: true, release: .leave).close()
             try LED("pin13", on: world.backend, release: .initial).close()
             #expect(try world.backend.info(at: "pin13").isOutput)
+            // Outputs and inputs mixed in one group.
+            let group = try LEDGroup(["pin11", "pin13"], on: world.backend, values: 0b11, release: .initial)
+            #expect(try world.backend.info(at: "pin11").isOutput)
+            group.close()
+            #expect(try !world.backend.info(at: "pin11").isOutput)
+            #expect(try world.backend.info(at: "pin13").isOutput)
+            #expect(try !world.backend.info(at: "pin11").isUsed)
+            // Asked for too late.
+            try LED("pin13", on: world.backend).close(.initial)
+            #expect(try !world.backend.info(at: "pin13").isOutput)
         }
 
         @Test(.enabled(if: Rig.hasKernel, Rig.needsKernel)) func aStalledReaderLosesOldEdgesAndTheyAreCounted()
