@@ -93,6 +93,11 @@ let package = Package(
         // Tests.
         .testTarget(name: "DeviceCoreTests", dependencies: ["DeviceCore"], swiftSettings: strict),
         .testTarget(
+            name: "DeviceSimulatorTests", dependencies: ["DeviceSimulator", "DeviceCore"], swiftSettings: strict),
+        .testTarget(
+            name: "DeviceSDKTests", dependencies: ["CDeviceShim", "DeviceSDK", "DeviceSimulator", "DeviceCore"],
+            swiftSettings: strict),
+        .testTarget(
             name: "DeviceProtocolsTests", dependencies: ["DeviceProtocols", "DeviceCore", nioCore],
             swiftSettings: strict),
     ],
