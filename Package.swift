@@ -83,7 +83,7 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "smq-broker",
-            dependencies: ["SMQBroker", "DeviceWeb", "DeviceTransport", "DeviceCore", logging, arguments],
+            dependencies: ["SMQBroker", "DeviceWeb", "DeviceTransport", "DeviceCore", nioCore, nioPosix, logging, arguments],
             swiftSettings: strict),
 
         // Tests.

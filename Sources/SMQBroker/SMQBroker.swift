@@ -1,1 +1,86 @@
-import DeviceCore
+public import DeviceProtocols
+public import DeviceTransport
+public import Logging
+public import NIOCore
+
+/// The embedded SMQ broker: bring ``routes(path:)`` to a ``HTTPListener`` on the same event loop, and it serves raw SMQ
+/// and WebSocket clients there.
+///
+/// It speaks the protocol of the vendor's broker and differs where that one harms others: a client that does not read
+/// is dropped and delays nobody, silent clients are pinged, Unobserve is handled right, handshakes wait for nobody.
+public final class SMQBroker: Sendable {
+    /// Decides on a connect. It may take its time; only that client waits.
+    public typealias Authenticate = @Sendable (SMQConnectRequest) async -> SMQConnectDecision
+    /// Decides on the use of a name; called on the event loop, so it must be quick.
+    public typealias Permit = @Sendable (SMQTopicRequest) -> Bool
+
+    /// How a broker is set up.
+    public struct Configuration: Sendable {
+        /// What clients may do.
+        public var limits = SMQBrokerLimits()
+        /// Nil accepts everybody.
+        public var authenticate: Authenticate?
+        /// Nil permits everything.
+        public var permit: Permit?
+
+        /// Accepts everybody, with the default limits.
+        public init() {}
+    }
+
+    /// What a broker is doing at one moment.
+    public struct Snapshot: Sendable {
+        /// Clients connected.
+        public var clients: Int
+        /// Named topics.
+        public var topics: Int
+        /// Bytes that wait for clients.
+        public var queuedBytes: Int
+        /// Counters since the start.
+        public var statistics: SMQBrokerStatistics
+    }
+
+    private let eventLoop: any EventLoop
+    private let core: NIOLoopBoundBox<SMQBrokerCore>
+
+    /// Makes a broker whose clients live on one event loop.
+    public init(_ configuration: Configuration = Configuration(), eventLoop: any EventLoop, logger: Logger) {
+        self.eventLoop = eventLoop
+        core = NIOLoopBoundBox.makeBoxSendingValue(
+            SMQBrokerCore(configuration, eventLoop: eventLoop, logger: logger), eventLoop: eventLoop)
+        eventLoop.execute { [core] in core.value.startTicking() }
+    }
+
+    /// The route of the broker.
+    public func routes(path: String = "/smq.lsp") -> HTTPRoutes {
+        var routes = HTTPRoutes()
+        routes.stream(path) { [core] request in
+            let wantsResponse = request.request.header("SendSmqHttpResponse")?.lowercased() == "true"
+            let query = request.request.query.isEmpty ? "" : "?\(request.request.query)"
+            let url = request.request.path + query
+            let address = request.request.remoteAddress
+            let framing = request.framing
+            let head = "HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nSmqBroker: true\r\n\r\n"
+            return .accept(responseHead: wantsResponse ? head : nil) { channel in
+                let handler = SMQBrokerHandler(core.value, framing: framing, address: address, url: url)
+                try channel.pipeline.syncOperations.addHandler(handler)
+            }
+        }
+        return routes
+    }
+
+    /// What the broker is doing now.
+    public func snapshot() async -> Snapshot {
+        let bound = core
+        let future = eventLoop.submit { bound.value.snapshot() }
+        return (try? await future.get())
+            ?? Snapshot(clients: 0, topics: 0, queuedBytes: 0, statistics: SMQBrokerStatistics())
+    }
+
+    /// Says goodbye to every client and closes their connections.
+    public func shutDown(reason: String = "the broker ends") async {
+        let bound = core
+        let futures = eventLoop.submit { bound.value.shutDown(reason: reason) }
+        guard let closing = try? await futures.get() else { return }
+        for future in closing { try? await future.get() }
+    }
+}

@@ -1,0 +1,7 @@
+/// Hashes, ciphers and secret randomness, which protocols take from outside: codecs link no library.
+public protocol Crypto: Sendable {
+    /// SHA-1, 20 bytes.
+    func sha1(_ bytes: [UInt8]) throws(DeviceError) -> [UInt8]
+    /// Random bytes fit for secrets.
+    func randomBytes(_ count: Int) throws(DeviceError) -> [UInt8]
+}

@@ -1,0 +1,92 @@
+/// What a broker allows its clients. Each limit has a policy, and a counter in ``SMQBrokerStatistics``.
+public struct SMQBrokerLimits: Sendable {
+    /// Clients at once; more are refused with code 2.
+    public var clients = 10_000
+    /// Topics, and sub-topics, with a name. When full, names that no connection uses make room; else denied.
+    public var topics = 10_000
+    /// Topics that one client may have created, subscribed to or observed; more are denied.
+    public var topicsPerClient = 1_000
+    /// Length of a topic's name in bytes; longer ones are denied.
+    public var topicNameLength = 255
+    /// Largest frame accepted; a longer one closes the session.
+    public var frameLength = SMQSize.maximumFrame
+    /// Bytes waiting for one client; when it does not read and more come, it is dropped.
+    public var queuedBytesPerClient = 4 << 20
+    /// Bytes waiting for all clients; above it the client with the longest queue is dropped.
+    public var queuedBytes = 128 << 20
+    /// Bytes waiting for one client from which its publishers are held back, ``stall`` at most.
+    public var stallThreshold = 256 << 10
+    /// The longest that a publisher is held back for a receiver that reads as fast as it can. A receiver that
+    /// does not read is not waited for again.
+    public var stall: Duration = .milliseconds(5)
+    /// Messages a second from one client, with a burst of one second; above it the client is read more slowly.
+    public var messagesPerSecond: Int?
+    /// Bytes a second from one client, with a burst of one second; above it the client is read more slowly.
+    public var bytesPerSecond: Int?
+    /// Time for a client to send its connect; the vendor's broker waits as long.
+    public var handshake: Duration = .seconds(4)
+    /// A client from which nothing was heard for so long is sent a ping.
+    public var pingAfter: Duration = .seconds(30)
+    /// A client that does not answer the ping for so long is dropped.
+    public var pingTimeout: Duration = .seconds(10)
+
+    /// The default limits.
+    public init() {}
+}
+
+/// Why a broker ended a session.
+public enum SMQCloseReason: String, Sendable, CaseIterable {
+    /// The client said goodbye.
+    case clientDisconnected = "client-disconnected"
+    /// The connection ended without a goodbye.
+    case connectionLost = "connection-lost"
+    /// Another connection came with the same unique id.
+    case takenOver = "taken-over"
+    /// The client did not read and its queue was full.
+    case slowConsumer = "slow-consumer"
+    /// All queues together were full and this one was the longest.
+    case queueMemory = "queue-memory"
+    /// The client sent what the protocol does not allow.
+    case protocolViolation = "protocol-violation"
+    /// No connect came in time.
+    case handshakeTimeout = "handshake-timeout"
+    /// No answer to a ping.
+    case pingTimeout = "ping-timeout"
+    /// The connect was refused.
+    case refused
+    /// The broker ends.
+    case shutdown
+}
+
+/// Counters of a broker since its start. A snapshot; it costs nothing to keep.
+public struct SMQBrokerStatistics: Sendable {
+    /// Publishes read from clients (a fragmented one counts once).
+    public var messagesReceived: UInt64 = 0
+    /// Publishes queued to receivers.
+    public var messagesDelivered: UInt64 = 0
+    /// Bytes read from clients.
+    public var bytesReceived: UInt64 = 0
+    /// Bytes queued to clients.
+    public var bytesQueued: UInt64 = 0
+    /// Publishes to an id that nobody has or listens to; they are dropped, as the protocol says.
+    public var unroutable: UInt64 = 0
+    /// Publishes that a client's own largest frame did not allow.
+    public var tooLongForReceiver: UInt64 = 0
+    /// Publishes dropped because the permit hook had not allowed the topic to the client.
+    public var forbidden: UInt64 = 0
+    /// Names denied by a limit or by the permit hook.
+    public var denied: UInt64 = 0
+    /// Times a publisher was held back for a receiver.
+    public var stalls: UInt64 = 0
+    /// Times a client was read more slowly because of its rate.
+    public var throttled: UInt64 = 0
+    /// Sessions accepted.
+    public var accepted: UInt64 = 0
+    /// Connections refused because of the limit on clients.
+    public var refusedAtLimit: UInt64 = 0
+    /// Sessions ended, by reason.
+    public var closed: [SMQCloseReason: UInt64] = [:]
+
+    /// Counters at zero.
+    public init() {}
+}

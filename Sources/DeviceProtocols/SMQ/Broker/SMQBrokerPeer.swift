@@ -1,0 +1,63 @@
+import DeviceCore
+import NIOCore
+
+/// What the broker knows of one connection.
+struct SMQBrokerPeer {
+    enum Phase: Equatable {
+        case free
+        case awaitingConnect
+        case authenticating
+        case open
+        case ending
+
+        /// Whether the client may still be sent something.
+        var isAlive: Bool {
+            switch self {
+            case .free, .ending: false
+            case .awaitingConnect, .authenticating, .open: true
+            }
+        }
+    }
+
+    var generation: UInt32 = 0
+    var phase = Phase.free
+    /// When the handshake has to be over.
+    var deadline = MonotonicTime.distantFuture
+    var framing = SMQFraming.raw
+    var etid: UInt32 = 0
+    var seed: UInt32 = 0
+    var uid: ByteBuffer?
+    var address = ""
+    var url = ""
+    /// Largest frame that the client takes, 0 for any.
+    var maximumFrame = 0
+
+    /// What waits for the client. Empty (and without storage) most of the time.
+    var output = ByteBuffer()
+    var isDirty = false
+    /// The beginning of a frame whose end has not come.
+    var partial = ByteBuffer()
+    /// What was sent while the authenticate hook still thinks.
+    var early = ByteBuffer()
+    /// Fragments so far.
+    var fragments = ByteBuffer()
+
+    var topics: Set<Int> = []
+    var subscriptions: Set<Int> = []
+    var observedTopics: Set<Int> = []
+    var observedPeers: [SMQBrokerStateMachine.PeerID] = []
+    /// Slots of the clients that observe this one's ETID.
+    var observers: [Int] = []
+
+    var lastReceived = MonotonicTime.zero
+    var pingSent: MonotonicTime?
+
+    /// Bytes that the client took since a publisher last waited for it.
+    var drained = Int.max / 2
+    var waitingPublishers: [SMQBrokerStateMachine.PeerID] = []
+
+    var rateTime = MonotonicTime.zero
+    var messageCredit = 0.0
+    var byteCredit = 0.0
+    var hasRateCredit = false
+}

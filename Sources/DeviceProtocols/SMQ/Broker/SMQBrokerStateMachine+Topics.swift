@@ -1,0 +1,157 @@
+import DeviceCore
+import NIOCore
+
+extension SMQBrokerStateMachine {
+    mutating func create(_ slot: Int, _ name: ByteBuffer) {
+        let topic = resolve(slot, name, .create)
+        acknowledge(slot, .createack, topic.map { topics[$0].id }, name)
+    }
+
+    mutating func subscribe(_ slot: Int, _ name: ByteBuffer) {
+        let topic = resolve(slot, name, .subscribe)
+        acknowledge(slot, .suback, topic.map { topics[$0].id }, name)
+        guard let topic, peers[slot].subscriptions.insert(topic).inserted else { return }
+        topics[topic].subscribers.append(slot)
+        tellObservers(of: topic)
+    }
+
+    mutating func createSubtopic(_ slot: Int, _ name: ByteBuffer) {
+        guard isPermitted(slot, name, .createSubtopic) else { return acknowledge(slot, .createsuback, nil, name) }
+        if let known = subtopicsByName[name] { return acknowledge(slot, .createsuback, known, name) }
+        guard subtopicsByName.count < limits.topics else {
+            statistics.denied += 1
+            return acknowledge(slot, .createsuback, nil, name)
+        }
+        var id = randomID()
+        while id == 0 || subtopicIDs.contains(id) { id = id &+ 0x9E37_79B9 }
+        subtopicIDs.insert(id)
+        subtopicsByName[ByteBuffer(bytes: name.readableBytesView)] = id
+        acknowledge(slot, .createsuback, id, name)
+    }
+
+    mutating func unsubscribe(_ slot: Int, _ id: UInt32) {
+        guard case .topic(let topic)? = destinations[id], peers[slot].subscriptions.remove(topic) != nil else { return }
+        removeSubscriber(slot, from: topic)
+    }
+
+    mutating func observe(_ slot: Int, _ id: UInt32) {
+        let framing = peers[slot].framing
+        switch destinations[id] {
+        case .topic(let topic)?:
+            guard reference(topic, by: slot) else { return }
+            if peers[slot].observedTopics.insert(topic).inserted { topics[topic].observers.append(slot) }
+            let count = UInt32(clamping: topics[topic].subscribers.count)
+            queue(to: slot) { $0.writeSMQChange(id: id, subscribers: count, framing: framing) }
+        case .peer(let observed)?:
+            guard peers[slot].observedPeers.count < limits.topicsPerClient else {
+                statistics.denied += 1
+                return
+            }
+            // No change now: only the end of the connection is told.
+            if !peers[observed].observers.contains(slot) {
+                peers[observed].observers.append(slot)
+                peers[slot].observedPeers.append(self.id(observed))
+            }
+        case nil:
+            queue(to: slot) { $0.writeSMQChange(id: id, subscribers: 0, framing: framing) }
+        }
+    }
+
+    mutating func unobserve(_ slot: Int, _ id: UInt32) {
+        switch destinations[id] {
+        case .topic(let topic)?:
+            if peers[slot].observedTopics.remove(topic) != nil { topics[topic].observers.removeAll { $0 == slot } }
+        case .peer(let observed)?:
+            peers[observed].observers.removeAll { $0 == slot }
+            peers[slot].observedPeers.removeAll { $0.slot == observed }
+        case nil: break
+        }
+    }
+
+    /// Ends what a leaving client has to do with a topic.
+    mutating func release(_ topic: Int, by slot: Int) {
+        topics[topic].references -= 1
+        if peers[slot].observedTopics.remove(topic) != nil { topics[topic].observers.removeAll { $0 == slot } }
+        if peers[slot].subscriptions.remove(topic) != nil { removeSubscriber(slot, from: topic) }
+    }
+
+    private mutating func removeSubscriber(_ slot: Int, from topic: Int) {
+        guard let index = topics[topic].subscribers.firstIndex(of: slot) else { return }
+        topics[topic].subscribers.remove(at: index)
+        tellObservers(of: topic)
+    }
+
+    private mutating func tellObservers(of topic: Int) {
+        guard !topics[topic].observers.isEmpty else { return }
+        let count = UInt32(clamping: topics[topic].subscribers.count)
+        let id = topics[topic].id
+        for observer in topics[topic].observers {
+            queue(to: observer) { [framing = peers[observer].framing] in
+                $0.writeSMQChange(id: id, subscribers: count, framing: framing)
+            }
+        }
+    }
+
+    private mutating func acknowledge(_ slot: Int, _ type: SMQMessageType, _ id: UInt32?, _ name: ByteBuffer) {
+        queue(to: slot) { [framing = peers[slot].framing] in
+            $0.writeSMQAck(type, accepted: id != nil, id: id ?? 0, name: name, framing: framing)
+        }
+    }
+
+    private mutating func isPermitted(
+        _ slot: Int, _ name: ByteBuffer, _ operation: SMQTopicRequest.Operation
+    ) -> Bool {
+        guard name.readableBytes <= limits.topicNameLength else {
+            statistics.denied += 1
+            return false
+        }
+        guard let permit else { return true }
+        let request = SMQTopicRequest(
+            operation: operation, name: name.remainingText(), uid: peers[slot].uid ?? ByteBuffer(),
+            address: peers[slot].address)
+        if permit(request) { return true }
+        statistics.denied += 1
+        return false
+    }
+
+    /// Finds or makes the topic of a name, and notes that the client uses it.
+    private mutating func resolve(
+        _ slot: Int, _ name: ByteBuffer, _ operation: SMQTopicRequest.Operation
+    ) -> Int? {
+        guard isPermitted(slot, name, operation) else { return nil }
+        if let known = topicsByName[name] { return reference(known, by: slot) ? known : nil }
+        guard peers[slot].topics.count < limits.topicsPerClient else {
+            statistics.denied += 1
+            return nil
+        }
+        let topic = Topic(name: ByteBuffer(bytes: name.readableBytesView), id: freshID())
+        let index: Int
+        if topics.count < limits.topics {
+            index = topics.count
+            topics.append(topic)
+        } else if let unused = topics.firstIndex(where: { $0.references == 0 }) {
+            topicsByName[topics[unused].name] = nil
+            destinations[topics[unused].id] = nil
+            topics[unused] = topic
+            index = unused
+        } else {
+            statistics.denied += 1
+            return nil
+        }
+        topicsByName[topic.name] = index
+        destinations[topic.id] = .topic(index)
+        _ = reference(index, by: slot)
+        return index
+    }
+
+    private mutating func reference(_ topic: Int, by slot: Int) -> Bool {
+        if peers[slot].topics.contains(topic) { return true }
+        guard peers[slot].topics.count < limits.topicsPerClient else {
+            statistics.denied += 1
+            return false
+        }
+        peers[slot].topics.insert(topic)
+        topics[topic].references += 1
+        return true
+    }
+}

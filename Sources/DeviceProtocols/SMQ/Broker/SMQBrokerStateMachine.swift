@@ -1,0 +1,298 @@
+public import DeviceCore
+public import NIOCore
+
+/// The SMQ broker without its sockets: sessions, topics, routing.
+///
+/// Bytes go in by ``receive(_:_:now:)``; what a client is to be sent gathers in its queue, which
+/// ``takeOutput(_:)`` hands out; the queues that have something new are in ``takeDirty()``, and everything else
+/// that the owner has to do is in ``takeActions()``. Not thread safe: it belongs to one event loop.
+///
+/// Facts: SMQ specification and the behaviour of the vendor's broker, for example that a topic's id and a
+/// client's ETID share one number space, or that a new connection with the same unique id inherits the ETID.
+public struct SMQBrokerStateMachine {
+    /// A client's connection. Valid until it is detached.
+    public struct PeerID: Hashable, Sendable {
+        var slot: Int
+        var generation: UInt32
+    }
+
+    /// What the owner of the state machine has to do.
+    public enum Action: Sendable {
+        /// Write the rest of the client's queue, then close its connection and detach it.
+        case close(PeerID, SMQCloseReason)
+        /// Ask the authenticate hook and answer by ``complete(_:_:now:)``.
+        case authenticate(PeerID, SMQConnectRequest)
+        /// Stop reading from the client: for at most so long, or until ``resume``.
+        case pause(PeerID, Duration)
+        /// Read from the client again.
+        case resume(PeerID)
+    }
+
+    struct Topic {
+        var name: ByteBuffer
+        var id: UInt32
+        var subscribers: [Int] = []
+        var observers: [Int] = []
+        /// Connections that created, subscribed to or observe it; at 0 it may make room for another.
+        var references = 0
+    }
+
+    enum Destination {
+        case topic(Int)
+        case peer(Int)
+    }
+
+    /// The limits that are in force.
+    public let limits: SMQBrokerLimits
+    /// The counters so far.
+    public internal(set) var statistics = SMQBrokerStatistics()
+    /// Whether a connect has to wait for ``complete(_:_:now:)``.
+    public let authenticates: Bool
+    let permit: (@Sendable (SMQTopicRequest) -> Bool)?
+    let randomID: @Sendable () -> UInt32
+
+    var peers: [SMQBrokerPeer] = []
+    var freeSlots: [Int] = []
+    var topics: [Topic] = []
+    var destinations: [UInt32: Destination] = [:]
+    var topicsByName: [ByteBuffer: Int] = [:]
+    var subtopicsByName: [ByteBuffer: UInt32] = [:]
+    var subtopicIDs: Set<UInt32> = []
+    var peersByUID: [ByteBuffer: Int] = [:]
+    var queuedBytes = 0
+    var dirty: [PeerID] = []
+    var actions: [Action] = []
+
+    /// Makes a broker without clients.
+    ///
+    /// - Parameters:
+    ///   - authenticates: every connect becomes an `authenticate` action; otherwise everybody is accepted.
+    ///   - permit: asked for each create, subscribe and createsub; nil permits all.
+    ///   - randomID: source of seeds and ids. They are addresses that a peer needs to reach another, so they come
+    ///     from the system's cryptographic generator unless a test gives its own.
+    public init(
+        limits: SMQBrokerLimits = SMQBrokerLimits(), authenticates: Bool = false,
+        permit: (@Sendable (SMQTopicRequest) -> Bool)? = nil,
+        randomID: @escaping @Sendable () -> UInt32 = { UInt32.random(in: .min ... .max) }
+    ) {
+        self.limits = limits
+        self.authenticates = authenticates
+        self.permit = permit
+        self.randomID = randomID
+    }
+
+    /// Clients connected now, those in the handshake included.
+    public var clientCount: Int { peers.count - freeSlots.count }
+    /// Named topics now.
+    public var topicCount: Int { topicsByName.count }
+    /// Bytes that wait for clients now.
+    public var queuedByteCount: Int { queuedBytes }
+
+    // MARK: Connections
+
+    /// Takes a new connection and queues its Init.
+    ///
+    /// - Returns: nil when the limit on clients is reached; then close the connection.
+    public mutating func attach(
+        framing: SMQFraming, address: String, url: String = "", now: MonotonicTime
+    ) -> PeerID? {
+        guard clientCount < limits.clients else {
+            statistics.refusedAtLimit += 1
+            return nil
+        }
+        let slot: Int
+        if let free = freeSlots.popLast() {
+            slot = free
+        } else {
+            slot = peers.count
+            peers.append(SMQBrokerPeer())
+        }
+        let generation = peers[slot].generation &+ 1
+        peers[slot] = SMQBrokerPeer()
+        peers[slot].generation = generation
+        peers[slot].phase = .awaitingConnect
+        peers[slot].deadline = now + limits.handshake
+        peers[slot].framing = framing
+        peers[slot].address = address
+        peers[slot].url = url
+        peers[slot].seed = randomID()
+        peers[slot].lastReceived = now
+        peers[slot].rateTime = now
+        let seed = peers[slot].seed
+        queue(to: slot) { $0.writeSMQInit(seed: seed, address: address, framing: framing) }
+        return id(slot)
+    }
+
+    /// Forgets a connection that has ended: its subscriptions and its ETID go, its observers are told.
+    public mutating func detach(_ id: PeerID) {
+        guard let slot = slot(of: id) else { return }
+        count(closing: slot, .connectionLost)
+        leave(slot)
+        queuedBytes -= peers[slot].output.readableBytes
+        let generation = peers[slot].generation
+        peers[slot] = SMQBrokerPeer()
+        peers[slot].generation = generation
+        freeSlots.append(slot)
+    }
+
+    /// Ends every session with a reason for the clients.
+    public mutating func shutDown(reason: String) {
+        for slot in peers.indices where peers[slot].phase.isAlive { end(slot, .shutdown, text: reason) }
+    }
+
+    /// Does what is due: handshake deadlines and pings. Call it about twice a second.
+    public mutating func tick(now: MonotonicTime) {
+        for slot in peers.indices {
+            switch peers[slot].phase {
+            case .awaitingConnect where peers[slot].deadline <= now,
+                .authenticating where peers[slot].deadline <= now:
+                refuse(slot, .unavailable, "no handshake within \(limits.handshake)", .handshakeTimeout)
+            case .open:
+                if let sent = peers[slot].pingSent {
+                    if sent + limits.pingTimeout <= now { end(slot, .pingTimeout, text: "ping timeout") }
+                } else if peers[slot].lastReceived + limits.pingAfter <= now {
+                    peers[slot].pingSent = now
+                    queue(to: slot) { [framing = peers[slot].framing] in $0.writeSMQ(.ping, framing: framing) }
+                }
+            default: break
+            }
+        }
+    }
+
+    // MARK: What the owner takes
+
+    /// The clients whose queues have something new since the last call.
+    public mutating func takeDirty() -> [PeerID] {
+        guard !dirty.isEmpty else { return [] }
+        var taken: [PeerID] = []
+        swap(&taken, &dirty)
+        for peer in taken { if let slot = slot(of: peer) { peers[slot].isDirty = false } }
+        return taken
+    }
+
+    /// What is to be done since the last call, in order.
+    public mutating func takeActions() -> [Action] {
+        guard !actions.isEmpty else { return [] }
+        var taken: [Action] = []
+        swap(&taken, &actions)
+        return taken
+    }
+
+    /// Everything that waits for a client. The owner calls it when the client's socket takes more.
+    public mutating func takeOutput(_ id: PeerID) -> ByteBuffer? {
+        guard let slot = slot(of: id), peers[slot].output.readableBytes > 0 else { return nil }
+        var taken = ByteBuffer()
+        swap(&taken, &peers[slot].output)
+        queuedBytes -= taken.readableBytes
+        peers[slot].drained += taken.readableBytes
+        if !peers[slot].waitingPublishers.isEmpty {
+            for publisher in peers[slot].waitingPublishers { actions.append(.resume(publisher)) }
+            peers[slot].waitingPublishers = []
+        }
+        return taken
+    }
+
+    // MARK: Helpers for the other files
+
+    func id(_ slot: Int) -> PeerID { PeerID(slot: slot, generation: peers[slot].generation) }
+
+    func slot(of id: PeerID) -> Int? {
+        guard peers.indices.contains(id.slot), peers[id.slot].generation == id.generation,
+            peers[id.slot].phase != .free
+        else { return nil }
+        return id.slot
+    }
+
+    /// A random id that is not in use; ids of topics and of clients share one number space, 0 and 1 are reserved.
+    func freshID() -> UInt32 {
+        var id = randomID()
+        while id < 2 || destinations[id] != nil { id = id &+ 0x9E37_79B9 }
+        return id
+    }
+
+    /// Appends to a client's queue, unless it is ending.
+    mutating func queue(to slot: Int, _ write: (inout ByteBuffer) -> Void) {
+        guard peers[slot].phase.isAlive else { return }
+        let before = peers[slot].output.readableBytes
+        write(&peers[slot].output)
+        queued(slot, peers[slot].output.readableBytes - before)
+    }
+
+    /// Accounts for bytes that were appended to a client's queue, and drops the client when that is too much.
+    mutating func queued(_ slot: Int, _ count: Int) {
+        queuedBytes += count
+        statistics.bytesQueued &+= UInt64(truncatingIfNeeded: count)
+        if !peers[slot].isDirty {
+            peers[slot].isDirty = true
+            dirty.append(id(slot))
+        }
+        if peers[slot].output.readableBytes > limits.queuedBytesPerClient {
+            abandon(slot, .slowConsumer)
+        } else if queuedBytes > limits.queuedBytes {
+            let alive = peers.indices.filter { peers[$0].phase.isAlive }
+            let longest = alive.max { peers[$0].output.readableBytes < peers[$1].output.readableBytes }
+            if let longest { abandon(longest, .queueMemory) }
+        }
+    }
+
+    /// Ends a session with a Disconnect frame.
+    mutating func end(_ slot: Int, _ reason: SMQCloseReason, text: String) {
+        guard peers[slot].phase.isAlive else { return }
+        queue(to: slot) { [framing = peers[slot].framing] in
+            $0.writeSMQ(.disconnect, text: text, framing: framing)
+        }
+        close(slot, reason)
+    }
+
+    /// Ends the session of a client that does not read: its queue is given back at once.
+    mutating func abandon(_ slot: Int, _ reason: SMQCloseReason) {
+        guard peers[slot].phase.isAlive else { return }
+        queuedBytes -= peers[slot].output.readableBytes
+        peers[slot].output = ByteBuffer()
+        close(slot, reason)
+    }
+
+    mutating func close(_ slot: Int, _ reason: SMQCloseReason) {
+        guard peers[slot].phase.isAlive else { return }
+        count(closing: slot, reason)
+        leave(slot)
+        peers[slot].phase = .ending
+        actions.append(.close(id(slot), reason))
+    }
+
+    private mutating func count(closing slot: Int, _ reason: SMQCloseReason) {
+        guard peers[slot].phase.isAlive else { return }
+        statistics.closed[reason, default: 0] += 1
+    }
+
+    /// Takes a client out of all tables and tells those who observe it.
+    private mutating func leave(_ slot: Int) {
+        for publisher in peers[slot].waitingPublishers { actions.append(.resume(publisher)) }
+        peers[slot].waitingPublishers = []
+        for topic in peers[slot].topics { release(topic, by: slot) }
+        peers[slot].topics = []
+        for observed in peers[slot].observedPeers {
+            peers[observed.slot].observers.removeAll { $0 == slot }
+        }
+        peers[slot].observedPeers = []
+        guard peers[slot].etid != 0 else { return }
+        let etid = peers[slot].etid
+        if case .peer(slot)? = destinations[etid] {
+            destinations[etid] = nil
+            for observer in peers[slot].observers {
+                peers[observer].observedPeers.removeAll { $0.slot == slot }
+                queue(to: observer) { [framing = peers[observer].framing] in
+                    $0.writeSMQChange(id: etid, subscribers: 0, framing: framing)
+                }
+            }
+        }
+        peers[slot].observers = []
+        peers[slot].etid = 0
+        if let uid = peers[slot].uid, peersByUID[uid] == slot { peersByUID[uid] = nil }
+    }
+}
+
+extension SMQBrokerStateMachine {
+    /// A client's network address, for logs.
+    public func address(of id: PeerID) -> String { slot(of: id).map { peers[$0].address } ?? "unknown" }
+}

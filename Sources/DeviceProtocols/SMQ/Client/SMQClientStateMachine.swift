@@ -1,0 +1,199 @@
+public import DeviceCore
+public import NIOCore
+
+/// One SMQ session seen from the client, without its socket: handshake, frames, liveness.
+///
+/// What is to be written gathers in ``output``. Names, subscriptions and reconnecting are the business of the owner;
+/// every id that appears here is valid for this session only.
+public struct SMQClientStateMachine {
+    /// How to open the session.
+    public struct Configuration: Sendable {
+        /// Open the stream by a HTTP request. Over WebSocket the transport has done that, and it also turns the
+        /// messages into raw frames and back, so that this machine knows one form only.
+        public var sendsHTTPRequest = true
+        /// Value of the Host header.
+        public var host = "localhost"
+        /// Path and query of the broker.
+        public var path = "/smq.lsp"
+        /// Ask for the HTTP response that precedes the Init; without it Init is the first thing on the wire.
+        public var wantsHTTPResponse = true
+        /// Protocol version in the connect: 1, or 2 as the vendor's C client sends.
+        public var version: UInt8 = 1
+        /// The client's unique id, 6 to 255 bytes.
+        public var uid: [UInt8]
+        /// The client's information text.
+        public var information = ""
+        /// Time from the first byte sent to the connack.
+        public var handshake: Duration = .seconds(5)
+        /// A ping is sent when nothing was received for so long.
+        public var pingAfter: Duration = .seconds(3)
+        /// The session is over when nothing at all comes for so long after the ping.
+        public var pingTimeout: Duration = .seconds(2)
+
+        /// A configuration with the default times.
+        public init(uid: [UInt8]) { self.uid = uid }
+    }
+
+    /// What the owner has to know.
+    public enum Event: Sendable {
+        /// Make the credentials and call ``sendConnect(credentials:)``.
+        case credentialsNeeded(seed: UInt32, address: String)
+        /// The session is open.
+        case connected(etid: UInt32)
+        /// The answer to a subscribe, create or createsub; the id is nil when it was denied.
+        case acknowledged(SMQMessageType, name: ByteBuffer, id: UInt32?)
+        /// The subscriber count of an observed id.
+        case changed(id: UInt32, subscribers: UInt32)
+        /// The broker says goodbye. Close the connection.
+        case disconnected(reason: String)
+        /// The session cannot go on. Close the connection.
+        case failed(DeviceError)
+    }
+
+    enum Phase: Equatable {
+        case idle
+        case httpResponse
+        case awaitingInit
+        case awaitingCredentials
+        case awaitingConnack
+        case open
+        case over
+    }
+
+    /// What is to be written to the connection; the owner takes it and leaves it empty.
+    public var output = ByteBuffer()
+    let configuration: Configuration
+    var phase = Phase.idle
+    var etid: UInt32 = 0
+    var input = ByteBuffer()
+    var events: [Event] = []
+    var deadline = MonotonicTime.distantFuture
+    var lastReceived = MonotonicTime.zero
+    var pingSent: MonotonicTime?
+    /// Time from the last ping to its answer.
+    public private(set) var roundTrip: Duration?
+
+    /// A session that has not begun.
+    public init(_ configuration: Configuration) { self.configuration = configuration }
+
+    /// Whether the session is open.
+    public var isOpen: Bool { phase == .open }
+    /// The id of this client in this session, 0 before it is open.
+    public var ownETID: UInt32 { etid }
+
+    /// The connection is up: sends the HTTP request (raw) and waits for Init.
+    public mutating func start(now: MonotonicTime) {
+        guard phase == .idle else { return }
+        lastReceived = now
+        deadline = now + configuration.handshake
+        phase = .awaitingInit
+        guard configuration.sendsHTTPRequest else { return }
+        phase = .httpResponse
+        let version = configuration.wantsHTTPResponse ? "1.1" : "1.0"
+        var request = "GET \(configuration.path) HTTP/\(version)\r\nHost: \(configuration.host)\r\nSimpleMQ: 1\r\n"
+        if configuration.wantsHTTPResponse { request += "SendSmqHttpResponse: true\r\n" }
+        request += "User-Agent: DeviceSDK\r\n\r\n"
+        output.writeString(request)
+    }
+
+    /// Sends the connect once the owner has the credentials.
+    public mutating func sendConnect(credentials: [UInt8]) {
+        guard phase == .awaitingCredentials else { return }
+        let fits = output.writeSMQConnect(
+            version: configuration.version, uid: configuration.uid, credentials: credentials,
+            information: configuration.information)
+        guard fits else {
+            return fail(
+                DeviceError(
+                    .invalidArgument, "unique id or credentials are longer than 255 bytes, or the information text too"))
+        }
+        phase = .awaitingConnack
+    }
+
+    /// What has happened since the last call, in order.
+    public mutating func takeEvents() -> [Event] {
+        guard !events.isEmpty else { return [] }
+        var taken: [Event] = []
+        swap(&taken, &events)
+        return taken
+    }
+
+    /// Does what is due: the handshake's deadline and pings.
+    ///
+    /// - Returns: when to call again.
+    public mutating func tick(now: MonotonicTime) -> MonotonicTime {
+        switch phase {
+        case .idle, .over: return .distantFuture
+        case .open:
+            if let sent = pingSent {
+                let end = sent + configuration.pingTimeout
+                guard now >= end else { return end }
+                fail(
+                    DeviceError(
+                        .timedOut, "the broker did not answer a ping within \(configuration.pingTimeout)"))
+                return .distantFuture
+            }
+            let due = lastReceived + configuration.pingAfter
+            guard now >= due else { return due }
+            output.writeSMQ(.ping)
+            pingSent = now
+            return now + configuration.pingTimeout
+        default:
+            guard now >= deadline else { return deadline }
+            fail(
+                DeviceError(
+                    .timedOut, "no SMQ handshake within \(configuration.handshake)",
+                    hint: "Check that the address is that of a SMQ broker and that it is alive"))
+            return .distantFuture
+        }
+    }
+
+    /// Takes bytes from the broker: any piece of its stream.
+    ///
+    /// - Parameter onPublish: called for each publish, in order: destination, publisher, sub-topic, payload. The
+    ///   payload shares the memory of `bytes`.
+    public mutating func receive(
+        _ bytes: ByteBuffer, now: MonotonicTime,
+        onPublish: (UInt32, UInt32, UInt32, ByteBuffer) -> Void
+    ) {
+        guard phase != .over, phase != .idle else { return }
+        lastReceived = now
+        if let sent = pingSent {
+            roundTrip = now - sent
+            pingSent = nil
+        }
+        do throws(SMQProtocolError) {
+            if input.readableBytes == 0 { input = bytes } else { input.writeImmutableBuffer(bytes) }
+            if phase == .httpResponse, !readHTTPResponse() { return }
+            while phase != .over, let message = try nextMessage() {
+                handle(try SMQFrame(message: message), onPublish)
+            }
+            // What is left is the beginning of a frame; it must not keep the read's buffer alive.
+            if input.readableBytes == 0 {
+                input = ByteBuffer()
+            } else if input.readerIndex > 0 {
+                input = ByteBuffer(bytes: input.readableBytesView)
+            }
+        } catch {
+            fail(DeviceError(.protocolViolation, "the broker sent \(error)", hint: Self.notSMQ))
+        }
+    }
+
+    private mutating func nextMessage() throws(SMQProtocolError) -> ByteBuffer? {
+        // Before the Init anything may be at the other end; its first bytes tell at once.
+        if phase == .awaitingInit, let type = input.getInteger(at: input.readerIndex + 2, as: UInt8.self),
+            type != SMQMessageType.initialize.rawValue
+        {
+            throw SMQMessageType(rawValue: type).map { .unexpected($0) } ?? .unknownType(type)
+        }
+        return try input.readSMQRawMessage()
+    }
+
+    static let notSMQ = "Is this the address of a SMQ broker? The usual form is smq://host:port/smq.lsp"
+
+    mutating func fail(_ error: DeviceError) {
+        guard phase != .over else { return }
+        phase = .over
+        events.append(.failed(error))
+    }
+}

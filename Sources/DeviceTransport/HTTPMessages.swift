@@ -1,0 +1,96 @@
+public import NIOCore
+import NIOHTTP1
+
+/// A HTTP request as routes see it.
+public struct HTTPRequest: Sendable {
+    /// "GET", "POST"…
+    public var method: String
+    /// The path without its query, as it was sent.
+    public var path: String
+    /// What follows the question mark, or nothing.
+    public var query: String
+    /// Header fields in the order in which they came.
+    public var headers: [(name: String, value: String)]
+    /// The body, at most 64 KB.
+    public var body = ByteBuffer()
+    /// The peer's address without its port; an IPv4 address that came mapped into IPv6 is shown as IPv4.
+    public var remoteAddress: String
+
+    /// The first value of a header field, whatever its case.
+    public func header(_ name: String) -> String? {
+        headers.first { $0.name.lowercased() == name.lowercased() }?.value
+    }
+
+    /// The first value of a query item. %XX is decoded.
+    public func queryItem(_ name: String) -> String? {
+        for item in query.split(separator: "&") {
+            let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts.first.map(String.init) == name { return String(parts.count > 1 ? parts[1] : "").percentDecoded }
+        }
+        return nil
+    }
+
+    init(method: String, uri: String, headers: [(name: String, value: String)], remoteAddress: String) {
+        self.method = method
+        let parts = uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        path = String(parts.first ?? "")
+        query = parts.count > 1 ? String(parts[1]) : ""
+        self.headers = headers
+        self.remoteAddress = remoteAddress
+    }
+
+    init(_ head: HTTPRequestHead, remoteAddress: String) {
+        self.init(
+            method: head.method.rawValue, uri: head.uri, headers: head.headers.map { ($0.name, $0.value) },
+            remoteAddress: remoteAddress)
+    }
+}
+
+/// A HTTP response.
+public struct HTTPResponse: Sendable {
+    /// The status code.
+    public var status: Int
+    /// Header fields; length and connection are added.
+    public var headers: [(name: String, value: String)]
+    /// The body.
+    public var body: ByteBuffer
+
+    /// A response with any body.
+    public init(status: Int = 200, contentType: String, body: ByteBuffer) {
+        self.status = status
+        headers = [("Content-Type", contentType)]
+        self.body = body
+    }
+
+    /// A response with a line of text.
+    public static func text(_ status: Int, _ text: String) -> HTTPResponse {
+        HTTPResponse(status: status, contentType: "text/plain; charset=utf-8", body: ByteBuffer(string: text + "\n"))
+    }
+}
+
+extension String {
+    /// The text with each %XX replaced by its byte; a % that is not followed by two digits stays.
+    var percentDecoded: String {
+        var bytes: [UInt8] = []
+        var rest = utf8[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%"), let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16),
+                rest.count >= 2
+            {
+                bytes.append(value)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+extension SocketAddress {
+    /// The address without its port, an IPv4-mapped IPv6 address as IPv4.
+    var plainAddress: String {
+        guard let address = ipAddress else { return "local" }
+        return address.hasPrefix("::ffff:") && address.contains(".") ? String(address.dropFirst(7)) : address
+    }
+}

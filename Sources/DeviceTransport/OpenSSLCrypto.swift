@@ -1,0 +1,26 @@
+import CNetShim
+public import DeviceCore
+
+/// Hashes and random bytes from the system's OpenSSL.
+public struct OpenSSLCrypto: Crypto {
+    /// The one there is.
+    public init() {}
+
+    /// SHA-1, 20 bytes: only where a protocol demands it (WebSocket handshake, LED demo credentials).
+    public func sha1(_ bytes: [UInt8]) throws(DeviceError) -> [UInt8] {
+        var digest = [UInt8](repeating: 0, count: 20)
+        guard cnet_sha1(bytes, bytes.count, &digest) == 0 else {
+            throw DeviceError(.unsupported, "OpenSSL refuses SHA-1 on this system")
+        }
+        return digest
+    }
+
+    /// Random bytes fit for secrets.
+    public func randomBytes(_ count: Int) throws(DeviceError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: max(0, count))
+        guard cnet_random(&bytes, bytes.count) == 0 else {
+            throw DeviceError(.io, "OpenSSL's random generator failed")
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,73 @@
+public import DeviceCore
+public import DeviceProtocols
+public import NIOCore
+import NIOPosix
+
+/// Opens connections to brokers.
+public enum TCPConnector {
+    /// Connects and adds the session's handlers before the first byte can arrive.
+    ///
+    /// A name is looked up anew each time; its IPv6 and IPv4 addresses are tried in turn.
+    ///
+    /// - Throws: ``DeviceError``: `unavailable` with what to check, `timedOut`, `unsupported` for TLS.
+    public static func connect(
+        to url: BrokerURL, timeout: Duration, eventLoop: any EventLoop,
+        install: @escaping @Sendable (any Channel) throws -> Void
+    ) async throws(DeviceError) -> any Channel {
+        guard !url.isSecure else {
+            throw DeviceError(
+                .unsupported, "\(url) needs TLS, which this version does not have yet", hint: "Use smq:// or ws://")
+        }
+        let bootstrap = ClientBootstrap(group: eventLoop)
+            .connectTimeout(.nanoseconds(timeout.wholeNanoseconds))
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(
+                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 1024, maximum: 128 << 10)
+            )
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if url.framing == .webSocket {
+                        try WebSocketClient.install(on: channel, url: url, session: install)
+                    } else {
+                        try install(channel)
+                    }
+                }
+            }
+        do {
+            return try await bootstrap.connect(host: url.host, port: url.port).get()
+        } catch {
+            throw explain(error, url, timeout)
+        }
+    }
+
+    private static func explain(_ error: any Error, _ url: BrokerURL, _ timeout: Duration) -> DeviceError {
+        if let error = error as? DeviceError { return error }
+        var causes: [any Error] = [error]
+        if let connection = error as? NIOConnectionError {
+            causes = connection.connectionErrors.map(\.error)
+            if causes.isEmpty, connection.dnsAError != nil || connection.dnsAAAAError != nil {
+                return DeviceError(
+                    .unavailable, "the name \(url.host) cannot be resolved",
+                    hint: "Check its spelling and this machine's DNS")
+            }
+        }
+        for cause in causes {
+            if case ChannelError.connectTimeout = cause {
+                return DeviceError(
+                    .timedOut, "\(url.authority) did not answer within \(timeout)",
+                    hint: "Check the address, the port and the firewall")
+            }
+            switch (cause as? IOError)?.errnoCode {
+            case ECONNREFUSED:
+                return DeviceError(
+                    .unavailable, "nothing listens on \(url.authority) (connection refused)",
+                    hint: "Check the port and that the broker runs")
+            case EHOSTUNREACH, ENETUNREACH:
+                return DeviceError(
+                    .unavailable, "there is no way to \(url.authority)", hint: "Check this machine's network")
+            default: continue
+            }
+        }
+        return DeviceError(.unavailable, "cannot connect to \(url.authority)", cause: causes.first ?? error)
+    }
+}

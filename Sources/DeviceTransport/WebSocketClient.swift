@@ -1,0 +1,109 @@
+import DeviceCore
+import DeviceProtocols
+import NIOCore
+import NIOHTTP1
+import NIOWebSocket
+
+/// The client's end of a WebSocket that carries SMQ.
+enum WebSocketClient {
+    /// Adds the handlers that upgrade the connection and then turn WebSocket messages into raw SMQ frames and back,
+    /// so that the session above knows one form only. The session's handlers are added once the upgrade is done.
+    static func install(
+        on channel: any Channel, url: BrokerURL, session: @escaping @Sendable (any Channel) throws -> Void
+    ) throws {
+        let upgrader = NIOWebSocketClientUpgrader(
+            maxFrameSize: SMQSize.maximumFrame,
+            upgradePipelineHandler: { channel, _ in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(SMQWebSocketAdapter())
+                    try session(channel)
+                }
+            })
+        let request = HTTPRequestHead(
+            version: .http1_1, method: .GET, uri: url.path,
+            headers: ["Host": url.authority, "User-Agent": "DeviceSDK"])
+        try channel.pipeline.syncOperations.addHTTPClientHandlers(
+            withClientUpgrade: (
+                upgraders: [upgrader],
+                completionHandler: { context in
+                    let pipeline = context.pipeline.syncOperations
+                    if let starter = try? pipeline.handler(type: UpgradeStarter.self) {
+                        pipeline.removeHandler(starter, promise: nil)
+                    }
+                }
+            ))
+        try channel.pipeline.syncOperations.addHandler(UpgradeStarter(request, url: url))
+    }
+}
+
+/// Sends the request for the upgrade; sees a response only when it was refused.
+final class UpgradeStarter: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPClientResponsePart
+    typealias OutboundOut = HTTPClientRequestPart
+    private let request: HTTPRequestHead
+    private let url: BrokerURL
+
+    init(_ request: HTTPRequestHead, url: BrokerURL) {
+        self.request = request
+        self.url = url
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        context.write(wrapOutboundOut(.head(request)), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        context.fireChannelActive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if case .head(let head) = unwrapInboundIn(data) {
+            context.fireErrorCaught(
+                DeviceError(
+                    .protocolViolation, "\(url) answered with HTTP status \(head.status.code), not with a WebSocket",
+                    hint: "Is this the address of a SMQ broker? The usual form is ws://host:port/smq.lsp"))
+        }
+        context.close(promise: nil)
+    }
+}
+
+/// WebSocket messages inward become raw SMQ frames, raw SMQ frames outward become masked WebSocket messages.
+final class SMQWebSocketAdapter: ChannelDuplexHandler {
+    typealias InboundIn = WebSocketFrame
+    typealias InboundOut = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = WebSocketFrame
+
+    private var fragments: ByteBuffer?
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let frame = unwrapInboundIn(data)
+        switch frame.opcode {
+        case .binary, .text, .continuation:
+            var message = fragments ?? ByteBuffer()
+            message.writeImmutableBuffer(frame.unmaskedData)
+            guard message.readableBytes + 2 <= SMQSize.maximumFrame else { return context.close(promise: nil) }
+            fragments = frame.fin ? nil : message
+            guard frame.fin else { return }
+            var raw = ByteBuffer(integer: UInt16(truncatingIfNeeded: message.readableBytes + 2))
+            raw.writeBuffer(&message)
+            context.fireChannelRead(wrapInboundOut(raw))
+        case .ping:
+            let pong = WebSocketFrame(fin: true, opcode: .pong, maskKey: .random(), data: frame.unmaskedData)
+            context.writeAndFlush(wrapOutboundOut(pong), promise: nil)
+        case .connectionClose: context.close(promise: nil)
+        default: break
+        }
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        var raw = unwrapOutboundIn(data)
+        do {
+            while let message = try raw.readSMQRawMessage() {
+                let frame = WebSocketFrame(fin: true, opcode: .binary, maskKey: .random(), data: message)
+                context.write(wrapOutboundOut(frame), promise: nil)
+            }
+            promise?.succeed(())
+        } catch {
+            promise?.fail(error)
+        }
+    }
+}

@@ -1,0 +1,66 @@
+import NIOCore
+import NIOWebSocket
+import Synchronization
+
+/// Between WebSocket frames and whole messages: puts fragments together, answers pings and the close.
+///
+/// Inbound it hands on one `ByteBuffer` a message; outbound it lets encoded frames through.
+final class WebSocketMessageHandler: ChannelInboundHandler {
+    typealias InboundIn = WebSocketFrame
+    typealias InboundOut = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let limit: Int
+    private var fragments: ByteBuffer?
+
+    init(limit: Int) { self.limit = limit }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let frame = unwrapInboundIn(data)
+        switch frame.opcode {
+        case .binary, .text:
+            guard fragments == nil else { return fail(context, 1002) }
+            let data = frame.unmaskedData
+            if frame.fin { context.fireChannelRead(wrapInboundOut(data)) } else { fragments = data }
+        case .continuation:
+            guard var whole = fragments, whole.readableBytes + frame.length <= limit else { return fail(context, 1009) }
+            var data = frame.unmaskedData
+            whole.writeBuffer(&data)
+            fragments = frame.fin ? nil : whole
+            if frame.fin { context.fireChannelRead(wrapInboundOut(whole)) }
+        case .ping:
+            let data = frame.unmaskedData
+            var pong = ByteBuffer(bytes: [0x8A, UInt8(truncatingIfNeeded: min(data.readableBytes, 125))])
+            pong.writeBytes(data.readableBytesView.prefix(125))
+            context.writeAndFlush(wrapOutboundOut(pong), promise: nil)
+        case .connectionClose: fail(context, 1000)
+        default: break
+        }
+    }
+
+    /// Says why, then closes.
+    private func fail(_ context: ChannelHandlerContext, _ code: UInt16) {
+        var close = ByteBuffer(bytes: [0x88, 2])
+        close.writeInteger(code)
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        context.writeAndFlush(wrapOutboundOut(close)).whenComplete { _ in bound.value.close(promise: nil) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // What the decoder refuses: wrong masks, reserved bits, frames that are too long.
+        fail(context, 1002)
+    }
+}
+
+/// A place for one value that one side sets and the other takes.
+final class LockedSlot<Value: Sendable>: Sendable {
+    private let value = Mutex<Value?>(nil)
+
+    func set(_ new: Value) { value.withLock { $0 = new } }
+    func take() -> Value? {
+        value.withLock { value in
+            defer { value = nil }
+            return value
+        }
+    }
+}

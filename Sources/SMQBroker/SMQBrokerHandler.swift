@@ -1,0 +1,114 @@
+import DeviceCore
+import DeviceProtocols
+import NIOCore
+
+/// One client's connection: the only handler between the socket (or the WebSocket frames) and the state machine.
+final class SMQBrokerHandler: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let core: SMQBrokerCore
+    private let framing: SMQFraming
+    private let address: String
+    private let url: String
+    private var context: ChannelHandlerContext?
+    private var id: SMQBrokerStateMachine.PeerID?
+    private var isPaused = false
+    private var wantsRead = false
+    private var resumption: Scheduled<Void>?
+    /// Time for a last message to reach a client.
+    private static let lingerTime = TimeAmount.seconds(2)
+    private var lingering: Scheduled<Void>?
+
+    init(_ core: SMQBrokerCore, framing: SMQFraming, address: String, url: String) {
+        self.core = core
+        self.framing = framing
+        self.address = address
+        self.url = url
+    }
+
+    var isWritable: Bool { context?.channel.isWritable ?? false }
+    var closeFuture: EventLoopFuture<Void>? { context?.channel.closeFuture }
+
+    // MARK: Channel
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        id = core.attach(self, framing: framing, address: address, url: url)
+        if id == nil { context.close(promise: nil) } else { core.settle() }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { leave() }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        leave()
+        context.fireChannelInactive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if let id { core.receive(id, unwrapInboundIn(data)) }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) { core.settle() }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if let id, context.channel.isWritable {
+            core.write(to: id)
+            core.settle()
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if isPaused { wantsRead = true } else { context.read() }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    // MARK: From the core
+
+    func write(_ output: ByteBuffer) { context?.writeAndFlush(wrapOutboundOut(output), promise: nil) }
+
+    func pause(for duration: Duration) {
+        guard let context else { return }
+        isPaused = true
+        resumption?.cancel()
+        resumption = context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(duration.wholeNanoseconds)) {
+            self.resume()
+        }
+    }
+
+    func resume() {
+        resumption?.cancel()
+        resumption = nil
+        guard isPaused else { return }
+        isPaused = false
+        guard wantsRead, let context else { return }
+        wantsRead = false
+        context.read()
+    }
+
+    func close(after output: ByteBuffer?, isPatient: Bool) {
+        guard let context else { return }
+        guard isPatient, let output else { return context.close(promise: nil) }
+        // Only our direction is closed first: closing both with input unread would reset the connection, and the
+        // client would lose the last message.
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        context.writeAndFlush(wrapOutboundOut(output)).whenComplete { _ in
+            bound.value.close(mode: .output, promise: nil)
+        }
+        lingering = context.eventLoop.assumeIsolated().scheduleTask(in: Self.lingerTime) {
+            context.close(promise: nil)
+        }
+    }
+
+    private func leave() {
+        resumption?.cancel()
+        lingering?.cancel()
+        context = nil
+        guard let id else { return }
+        self.id = nil
+        core.detach(id)
+    }
+}
