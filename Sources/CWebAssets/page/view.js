@@ -229,8 +229,10 @@ export class View {
     const name = make("span", "name"), place = make("span", "place"), key = make("kbd");
     key.setAttribute("aria-hidden", "true");
     track.append(make("span", "thumb"));
-    words.append(name, place);
-    button.append(lamp, words, key, track);
+    const first = make("span", "first");
+    first.append(name, key);
+    words.append(first, place);
+    button.append(lamp, words, track);
     button.addEventListener("click", () => this.#press(id));
     const parts = { button, name, place, key };
     this.#switches.set(id, parts);
