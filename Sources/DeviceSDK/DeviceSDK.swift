@@ -1,1 +1,2 @@
-import DeviceCore
+// What a device program imports: `import DeviceSDK` brings lines, LEDs, buttons and the board's names with it.
+@_exported public import DeviceCore

@@ -2,16 +2,21 @@ public import DeviceCore
 public import DeviceProtocols
 public import NIOCore
 import NIOPosix
+import Synchronization
 
 /// Opens connections to brokers.
 public enum TCPConnector {
     /// Connects and adds the session's handlers before the first byte can arrive.
     ///
-    /// A name is looked up anew each time; its IPv6 and IPv4 addresses are tried in turn.
+    /// A name is looked up anew each time; its IPv6 and IPv4 addresses are tried in turn. When the task is cancelled
+    /// it returns at once, with `closed`.
     ///
+    /// - Parameter onRefusal: told when the connection is up, but the other end answers with HTTP instead of a
+    ///   WebSocket; the connection is then closed.
     /// - Throws: ``DeviceError``: `unavailable` with what to check, `timedOut`, `unsupported` for TLS.
     public static func connect(
         to url: BrokerURL, timeout: Duration, eventLoop: any EventLoop,
+        onRefusal: @escaping @Sendable (DeviceError) -> Void,
         install: @escaping @Sendable (any Channel) throws -> Void
     ) async throws(DeviceError) -> any Channel {
         guard !url.isSecure else {
@@ -27,16 +32,40 @@ public enum TCPConnector {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if url.framing == .webSocket {
-                        try WebSocketClient.install(on: channel, url: url, session: install)
+                        try WebSocketClient.install(on: channel, url: url, onRefusal: onRefusal, session: install)
                     } else {
                         try install(channel)
                     }
                 }
             }
         do {
-            return try await bootstrap.connect(host: url.host, port: url.port).get()
+            return try await firstOf(bootstrap.connect(host: url.host, port: url.port))
         } catch {
             throw explain(error, url, timeout)
+        }
+    }
+
+    /// The connection, or an error at once when the task is cancelled; a connection that comes later is closed.
+    private static func firstOf(_ connecting: EventLoopFuture<any Channel>) async throws -> any Channel {
+        let winner = connecting.eventLoop.makePromise(of: (any Channel).self)
+        let isDecided = Mutex(false)
+        @Sendable func decide() -> Bool {
+            isDecided.withLock { decided in
+                defer { decided = true }
+                return !decided
+            }
+        }
+        connecting.whenComplete { result in
+            if decide() {
+                winner.completeWith(result)
+            } else if case .success(let channel) = result {
+                channel.close(promise: nil)
+            }
+        }
+        return try await withTaskCancellationHandler {
+            try await winner.futureResult.get()
+        } onCancel: {
+            if decide() { winner.fail(DeviceError(.closed, "the attempt was cancelled")) }
         }
     }
 

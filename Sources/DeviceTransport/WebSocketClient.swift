@@ -9,7 +9,8 @@ enum WebSocketClient {
     /// Adds the handlers that upgrade the connection and then turn WebSocket messages into raw SMQ frames and back,
     /// so that the session above knows one form only. The session's handlers are added once the upgrade is done.
     static func install(
-        on channel: any Channel, url: BrokerURL, session: @escaping @Sendable (any Channel) throws -> Void
+        on channel: any Channel, url: BrokerURL, onRefusal: @escaping @Sendable (DeviceError) -> Void,
+        session: @escaping @Sendable (any Channel) throws -> Void
     ) throws {
         let upgrader = NIOWebSocketClientUpgrader(
             maxFrameSize: SMQSize.maximumFrame,
@@ -32,7 +33,7 @@ enum WebSocketClient {
                     }
                 }
             ))
-        try channel.pipeline.syncOperations.addHandler(UpgradeStarter(request, url: url))
+        try channel.pipeline.syncOperations.addHandler(UpgradeStarter(request, url: url, onRefusal: onRefusal))
     }
 }
 
@@ -42,8 +43,10 @@ final class UpgradeStarter: ChannelInboundHandler, RemovableChannelHandler {
     typealias OutboundOut = HTTPClientRequestPart
     private let request: HTTPRequestHead
     private let url: BrokerURL
+    private let onRefusal: @Sendable (DeviceError) -> Void
 
-    init(_ request: HTTPRequestHead, url: BrokerURL) {
+    init(_ request: HTTPRequestHead, url: BrokerURL, onRefusal: @escaping @Sendable (DeviceError) -> Void) {
+        self.onRefusal = onRefusal
         self.request = request
         self.url = url
     }
@@ -56,7 +59,7 @@ final class UpgradeStarter: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if case .head(let head) = unwrapInboundIn(data) {
-            context.fireErrorCaught(
+            onRefusal(
                 DeviceError(
                     .protocolViolation, "\(url) answered with HTTP status \(head.status.code), not with a WebSocket",
                     hint: "Is this the address of a SMQ broker? The usual form is ws://host:port/smq.lsp"))

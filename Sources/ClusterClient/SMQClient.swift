@@ -1,0 +1,278 @@
+public import DeviceCore
+import DeviceProtocols
+import DeviceTransport
+public import Logging
+public import NIOCore
+import NIOPosix
+import Synchronization
+
+/// A SMQ client that comes back by itself.
+///
+/// Call ``run()`` in a task; subscribe, observe and announce before or after, they hold across reconnects. All
+/// publishing is live: what cannot be sent now is an error now, never a surprise later.
+///
+/// ```swift
+/// let client = SMQClient(SMQClientConfiguration(brokers: [try BrokerURL("smq://localhost:8080")], uid: uid))
+/// async let running: Void = client.run()
+/// for await message in client.subscribe(to: "/m2m/temp") { print(message.payload) }
+/// ```
+public final class SMQClient: Sendable {
+    /// How the client was set up.
+    public let configuration: SMQClientConfiguration
+    let state: Mutex<SMQSessionState>
+    let eventLoop: any EventLoop
+    let logger: Logger
+    private let link = Mutex(Link())
+
+    struct Link {
+        var channel: (any Channel)?
+        var isFlushScheduled = false
+        /// Publishers that wait until the socket takes more.
+        var waiting: [CheckedContinuation<Void, Never>] = []
+        var events: [BoundedStream<SMQClientEvent>] = []
+        var reconnects: UInt64 = 0
+    }
+
+    /// Makes a client; nothing happens before ``run()``. Without an event loop it shares the process's own.
+    public init(
+        _ configuration: SMQClientConfiguration,
+        eventLoop: (any EventLoop)? = nil,
+        logger: Logger = Logger(label: "smq-client")
+    ) {
+        self.configuration = configuration
+        self.eventLoop = eventLoop ?? MultiThreadedEventLoopGroup.singleton.next()
+        self.logger = logger
+        state = Mutex(SMQSessionState(configuration))
+    }
+
+    /// What happens to the connection from now on; each call is a stream of its own.
+    public func events() -> BoundedStream<SMQClientEvent> {
+        let stream = BoundedStream<SMQClientEvent>(limit: 256)
+        link.withLock { $0.events.append(stream) }
+        return stream
+    }
+
+    /// Whether a session is open now.
+    public var isConnected: Bool { state.withLock { $0.isOpen } }
+    /// This client's id in the open session, for example to recognise its own messages.
+    public var ownPeer: SMQPeer? {
+        state.withLock { state in
+            guard state.isOpen, let machine = state.machine else { return nil }
+            return SMQPeer(id: machine.ownETID, session: state.session)
+        }
+    }
+    /// This client's address as the broker sees it; empty before the first session.
+    public var address: String { state.withLock { $0.address } }
+    /// Time from the last ping to its answer.
+    public var roundTrip: Duration? { state.withLock { $0.machine?.roundTrip } }
+
+    // MARK: Subscribing
+
+    /// Receives the messages of a topic, of one of its sub-topics or of all.
+    ///
+    /// - Parameter limit: messages that may wait to be read; then the oldest make room, counted in `dropped`.
+    public func subscribe(to topic: String, subtopic: String? = nil, limit: Int = 1_024) -> SMQSubscription {
+        addSubscription(topic: topic, subtopic: subtopic, limit: limit)
+    }
+
+    /// Receives what is sent to this client alone.
+    public func subscribeToSelf(subtopic: String? = nil, limit: Int = 1_024) -> SMQSubscription {
+        addSubscription(topic: nil, subtopic: subtopic, limit: limit)
+    }
+
+    private func addSubscription(topic: String?, subtopic: String?, limit: Int) -> SMQSubscription {
+        let subscription = state.withLock { state in
+            let subscription = SMQSubscription(key: state.nextKey, topic: topic, subtopic: subtopic, limit: limit) {
+                [weak self] subscription in
+                self?.state.withLock { $0.cancel(subscription) }
+                self?.scheduleFlush()
+            }
+            state.nextKey += 1
+            state.subscriptions[subscription.key] = subscription
+            if state.isOpen, let etid = state.machine?.ownETID { state.subscribe(subscription, etid: etid) }
+            return subscription
+        }
+        scheduleFlush()
+        return subscription
+    }
+
+    /// Follows the number of a topic's subscribers, or the end of a peer. The count is of one node's clients only.
+    public func observe(_ target: SMQDestination) -> SMQObservation {
+        let observation = state.withLock { state in
+            let observation = SMQObservation(key: state.nextKey, target: target) { [weak self] observation in
+                self?.state.withLock { _ = $0.observations.removeValue(forKey: observation.key) }
+            }
+            state.nextKey += 1
+            state.observations[observation.key] = observation
+            state.observe(observation)
+            return observation
+        }
+        scheduleFlush()
+        return observation
+    }
+
+    // MARK: Publishing
+
+    /// Publishes at the beginning of every session, for example a device's description. Also now, if one is open.
+    public func announce(
+        to topic: String, subtopic: String? = nil, _ payload: @escaping @Sendable () -> ByteBuffer
+    ) {
+        let announcement = SMQSessionState.Announcement(
+            destination: .topic(topic), subtopic: subtopic, payload: payload)
+        state.withLock { state in
+            state.announcements.append(announcement)
+            guard state.isOpen else { return }
+            try? state.publish(
+                SMQSessionState.Pending(destination: .topic(topic), subtopic: subtopic, payload: payload()))
+        }
+        scheduleFlush()
+    }
+
+    /// Publishes to a topic or to a peer, and waits while more than `outgoingBytes` wait for the socket.
+    ///
+    /// A name that is new in this session is resolved first, once; order is kept.
+    ///
+    /// - Throws: ``DeviceError``: `unavailable` while no session is open, `closed` for a peer of an earlier session,
+    ///   `refused` for a name that the broker does not permit, `limitExceeded` for what is too long or too much.
+    public func publish(
+        _ payload: ByteBuffer, to destination: SMQDestination, subtopic: String? = nil
+    ) async throws(DeviceError) {
+        if state.withLock({ $0.outgoingBytes }) > configuration.outgoingBytes { await waitForSpace() }
+        try publishNow(payload, to: destination, subtopic: subtopic)
+    }
+
+    /// Publishes like ``publish(_:to:subtopic:)``, but fails with `limitExceeded` instead of waiting.
+    public func publishNow(
+        _ payload: ByteBuffer, to destination: SMQDestination, subtopic: String? = nil
+    ) throws(DeviceError) {
+        let limit = configuration.outgoingBytes * 2
+        try state.withLock { state throws(DeviceError) in
+            guard state.isOpen else {
+                throw DeviceError(.unavailable, "no broker is connected", hint: "Live messages are not kept")
+            }
+            guard state.outgoingBytes <= limit else {
+                throw DeviceError(.limitExceeded, "\(state.outgoingBytes) bytes already wait for the broker")
+            }
+            try state.publish(
+                SMQSessionState.Pending(destination: destination, subtopic: subtopic, payload: payload))
+        }
+        scheduleFlush()
+    }
+
+    /// Publishes and waits for an answer that is sent to this client alone.
+    ///
+    /// - Parameter matches: which answer is meant; the first that comes when nil.
+    /// - Throws: `timedOut` when none comes in time, and what publishing throws.
+    public func request(
+        _ payload: ByteBuffer, to destination: SMQDestination, subtopic: String? = nil, timeout: Duration = .seconds(5),
+        matching matches: (@Sendable (SMQMessage) -> Bool)? = nil
+    ) async throws(DeviceError) -> SMQMessage {
+        let answers = subscribeToSelf()
+        defer { answers.cancel() }
+        try await publish(payload, to: destination, subtopic: subtopic)
+        let answer = await withTaskGroup(of: SMQMessage?.self) { group in
+            group.addTask {
+                for await message in answers where matches?(message) ?? true { return message }
+                return nil
+            }
+            group.addTask {
+                try? await Task.sleep(for: timeout)
+                return nil
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? nil
+        }
+        guard let answer else { throw DeviceError(.timedOut, "no answer came within \(timeout)") }
+        return answer
+    }
+}
+
+// MARK: Between the handler and the callers
+
+extension SMQClient {
+    func takeOutput() -> (ByteBuffer, [CheckedContinuation<Void, Never>])? {
+        let output = state.withLock { state -> ByteBuffer? in
+            guard state.outgoingBytes > 0, var machine = state.machine.take() else { return nil }
+            var output = ByteBuffer()
+            swap(&output, &machine.output)
+            state.machine = machine
+            return output
+        }
+        guard let output else { return nil }
+        return (output, link.withLock { link in
+            defer { link.waiting = [] }
+            return link.waiting
+        })
+    }
+
+    func scheduleFlush() {
+        let channel = link.withLock { link -> (any Channel)? in
+            guard !link.isFlushScheduled, let channel = link.channel else { return nil }
+            link.isFlushScheduled = true
+            return channel
+        }
+        guard let channel else { return }
+        channel.eventLoop.execute {
+            self.link.withLock { $0.isFlushScheduled = false }
+            guard let handler = try? channel.pipeline.syncOperations.handler(type: SMQSessionHandler.self),
+                let context = try? channel.pipeline.syncOperations.context(handler: handler)
+            else { return }
+            handler.flush(context)
+        }
+    }
+
+    private func waitForSpace() async {
+        await withCheckedContinuation { continuation in
+            let isWaiting = link.withLock { link in
+                guard link.channel != nil else { return false }
+                link.waiting.append(continuation)
+                return true
+            }
+            if !isWaiting { continuation.resume() }
+        }
+    }
+
+    func connected(_ channel: any Channel, _ url: BrokerURL) {
+        let (address, session) = state.withLock { ($0.address, $0.session) }
+        link.withLock { link in
+            link.channel = channel
+            link.isFlushScheduled = false
+        }
+        send(.connected(node: url.description, address: address, session: session))
+    }
+
+    func sessionEnded() {
+        let waiting = link.withLock { link in
+            link.channel = nil
+            defer { link.waiting = [] }
+            return link.waiting
+        }
+        for publisher in waiting { publisher.resume() }
+        perform(state.withLock { $0.finish() })
+    }
+
+    func perform(_ effects: SMQSessionState.Effects) {
+        for (subscription, messages) in effects.deliveries { subscription.stream.send(contentsOf: messages) }
+        for (observation, count) in effects.counts { observation.stream.send(count) }
+        for observation in effects.endedObservations { observation.stream.finish() }
+        for name in effects.denied { send(.denied(name)) }
+    }
+
+    func send(_ event: SMQClientEvent) {
+        for stream in link.withLock({ $0.events }) { stream.send(event) }
+    }
+
+    func sayGoodbye() {
+        state.withLock { $0.sayGoodbye() }
+        guard let channel = link.withLock({ $0.channel }) else { return }
+        scheduleFlush()
+        channel.eventLoop.execute { channel.close(promise: nil) }
+    }
+
+    func finishStreams() {
+        for stream in link.withLock({ $0.events }) { stream.finish() }
+        let (subscriptions, observations) = state.withLock { ($0.subscriptions.values, $0.observations.values) }
+        for subscription in subscriptions { subscription.stream.finish() }
+        for observation in observations { observation.stream.finish() }
+    }
+}

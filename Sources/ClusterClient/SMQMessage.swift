@@ -1,0 +1,47 @@
+public import NIOCore
+
+/// Another client, or this one, as one session's broker knows it.
+///
+/// The number is valid only in that session: after a reconnect it may be anybody's, so publishing to it fails.
+public struct SMQPeer: Hashable, Sendable {
+    /// The ETID.
+    public let id: UInt32
+    /// The session that the id belongs to, counted by this client from 1.
+    public let session: UInt64
+
+    /// Makes a peer from an id that came by other means in the same session.
+    public init(id: UInt32, session: UInt64) {
+        self.id = id
+        self.session = session
+    }
+}
+
+/// Where a message goes.
+public enum SMQDestination: Hashable, Sendable {
+    /// All subscribers of a topic.
+    case topic(String)
+    /// One client.
+    case peer(SMQPeer)
+}
+
+/// A message that was received.
+public struct SMQMessage: Sendable {
+    /// The topic's name, or nil when it was sent to this client alone.
+    public var topic: String?
+    /// The sub-topic's name, or nil for none or one that this client does not use.
+    public var subtopic: String?
+    /// Who published it; reply with `.peer(publisher)`.
+    public var publisher: SMQPeer
+    /// What was published.
+    public var payload: ByteBuffer
+}
+
+/// What happens to a client's connection.
+public enum SMQClientEvent: Sendable {
+    /// A session is open. `address` is this client's own address as the broker sees it.
+    case connected(node: String, address: String, session: UInt64)
+    /// The session or the attempt ended, why, and when the next attempt starts.
+    case disconnected(node: String, reason: String, hint: String?, retryIn: Duration, wasConnected: Bool)
+    /// The broker does not permit a name.
+    case denied(String)
+}
