@@ -69,7 +69,7 @@ class Page:
         self.front().execute_script(
             "[...document.querySelectorAll('#device-list li')].find((e) => e.textContent.includes(arguments[0])).click()",
             name)
-        self.until(lambda s: s["name"] == name, what=f"{name} chosen")
+        self.until(lambda s: name in s["name"], what=f"{name} chosen")
 
     def size(self, width, height, touch=False):
         """The inside of the window; a window itself does not get as narrow as a phone."""

@@ -339,7 +339,10 @@ test("a web server that is no SMQ broker is named", () => {
   const fake = setUp({ url: "ws://example.org:8080/smq.lsp" });
   fake.client.connect();
   fake.ws.drop(1006);
-  assert.equal(fake.states.at(-1).reason, "No SMQ broker answered at example.org:8080 (code 1006).");
+  assert.equal(fake.states.at(-1).reason, "No SMQ broker answered at example.org:8080.");
+  fake.client.connect();
+  fake.ws.drop(1002);
+  assert.equal(fake.states.at(-1).reason, "No SMQ broker answered at example.org:8080 (code 1002).");
 });
 
 test("refusals stop, with the reason; 'unavailable' tries again", () => {

@@ -206,7 +206,7 @@ const compare = (a, b) => collator.compare(a, b);
  * @param {{at: number, value: number}[]} history
  * @returns {{line: string, area: string, span: number}|null} span: milliseconds that the width stands for
  */
-export function sparkline(history, now, { longest = 120000, shortest = 15000, width = 100, height = 40, inset = 4 } = {}) {
+export function sparkline(history, now, { longest = 120000, shortest = 4000, width = 100, height = 40, inset = 4 } = {}) {
   if (history.length === 0) return null;
   const span = Math.min(longest, Math.max(shortest, now - history[0].at));
   const start = now - span;

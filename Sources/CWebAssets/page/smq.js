@@ -262,7 +262,8 @@ export class SMQClient extends EventTarget {
     ws.binaryType = "arraybuffer";
     ws.onmessage = (event) => this.#receive(event.data);
     ws.onclose = (event) => {
-      const words = event.reason ? `: ${event.reason}` : event.code ? ` (code ${event.code})` : "";
+      // 1006 is what browsers say for everything that was not a proper close; it tells a reader nothing.
+      const words = event.reason ? `: ${event.reason}` : event.code === 1006 ? "" : ` (code ${event.code})`;
       this.#lost(this.#state === "connected" ? `The broker closed the connection${words}.`
         : `No SMQ broker answered at ${this.node}${words}.`);
     };
