@@ -28,6 +28,12 @@ static const uint8_t smq_js[] = {
 static const uint8_t smq_frames_js[] = {
 #embed "page/smq-frames.js"
 };
+static const uint8_t smq_names_js[] = {
+#embed "page/smq-names.js"
+};
+static const uint8_t smq_settings_js[] = {
+#embed "page/smq-settings.js"
+};
 static const uint8_t favicon_svg[] = {
 #embed "page/favicon.svg"
 };
@@ -44,6 +50,8 @@ const cweb_asset cweb_assets[] = {
     {"devinfo.js", JAVASCRIPT, devinfo_js, sizeof devinfo_js},
     {"smq.js", JAVASCRIPT, smq_js, sizeof smq_js},
     {"smq-frames.js", JAVASCRIPT, smq_frames_js, sizeof smq_frames_js},
+    {"smq-names.js", JAVASCRIPT, smq_names_js, sizeof smq_names_js},
+    {"smq-settings.js", JAVASCRIPT, smq_settings_js, sizeof smq_settings_js},
     {"favicon.svg", "image/svg+xml", favicon_svg, sizeof favicon_svg},
 };
 const size_t cweb_asset_count = sizeof cweb_assets / sizeof cweb_assets[0];

@@ -129,10 +129,11 @@ test("what is not understood is counted and changes nothing", () => {
   model.announce(8, "[".repeat(60000), 1);
   model.echo(7, Uint8Array.of(1));
   model.echo(7, Uint8Array.of(99, 1));
-  model.echo(9, Uint8Array.of(1, 1));
   model.temperature(7, Uint8Array.of(1), 1);
-  model.temperature(9, Uint8Array.of(1, 1), 1);
-  assert.equal(model.ignored, 7);
+  assert.equal(model.ignored, 5);
+  assert.equal(model.echo(9, Uint8Array.of(1, 1)), null, "of a device whose devinfo is still to come");
+  assert.equal(model.temperature(9, Uint8Array.of(1, 1), 1), null);
+  assert.equal(model.ignored, 5);
   assert.equal(JSON.stringify(device), before);
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SMQClient, backoffDelay, brokerURL, randomUid } from "../../Sources/CWebAssets/page/smq.js";
+import { backoffDelay } from "../../Sources/CWebAssets/page/smq-settings.js";
+import { SMQClient, brokerURL, randomUid } from "../../Sources/CWebAssets/page/smq.js";
 import { ManualClock, broker, fakeWebSocket, words } from "./fakes.mjs";
 import { DISPLAY_SESSION } from "./recorded.mjs";
 

@@ -10,6 +10,9 @@ function element(name, attributes = {}, text) {
   return node;
 }
 
+/** The lane of an LED has room for so many characters; the switches show the whole name. */
+const cut = (text, limit) => ([...text].length > limit ? `${[...text].slice(0, limit - 1).join("")}…` : text);
+
 /** The drawing of one device's header. `onPress(id)` is called for a click on an LED of it. */
 export class HeaderDrawing {
   #leds = new Map();
@@ -41,17 +44,15 @@ export class HeaderDrawing {
       }));
       const lamp = CENTER + side * 162;
       group.append(element("circle", { class: "bulb", cx: lamp, cy: y, r: 6 }));
-      const words = led.name.length > 9 ? `${led.name.slice(0, 8)}…` : led.name;
-      const name = element("text", {
+      group.append(element("text", {
         class: "led-name", x: CENTER + side * 150, y: y + 3.8, "text-anchor": left ? "start" : "end",
-      }, words);
-      group.append(name);
+      }, cut(led.name, 9)));
       group.addEventListener("click", () => onPress(led.id));
       this.#leds.set(led.id, group);
     }
     group.append(
       element("text", { class: "signal", x: CENTER + side * 42, y: y + 3.8, "text-anchor": left ? "end" : "start" },
-        signal),
+        cut(signal, led ? 8 : 16)),
       element("rect", { class: "contact", x: x - 9, y: y - 9, width: 18, height: 18, rx: pin === 1 ? 2 : 9 }),
       element("text", { class: "number", x, y: y + 3, "text-anchor": "middle" }, String(pin)));
     this.svg.append(group);

@@ -73,7 +73,9 @@ export class DeviceModel {
   /** The echo of an LED: the only thing that turns a lamp. @returns {object|null} the device */
   echo(etid, data) {
     const device = this.#byEtid.get(etid), message = parseLED(data);
-    const led = message && device?.leds.find((led) => led.id === message.id);
+    if (!message) return this.#ignore();
+    if (!device) return null; // it has not announced itself to this page yet; its devinfo will tell the same
+    const led = device.leds.find((led) => led.id === message.id);
     if (!led) return this.#ignore();
     led.on = message.on;
     led.pending = led.problem = null;
@@ -83,7 +85,8 @@ export class DeviceModel {
   /** @returns {object|null} the device */
   temperature(etid, data, now) {
     const device = this.#byEtid.get(etid), value = parseTemperature(data);
-    if (!device || value === null) return this.#ignore();
+    if (value === null) return this.#ignore();
+    if (!device) return null;
     this.#setTemperature(device, value, now);
     return device;
   }

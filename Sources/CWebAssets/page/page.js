@@ -10,7 +10,7 @@ const smq = new SMQClient({ info: "DeviceSDK page" });
 const model = new DeviceModel();
 const view = new View(model, { press, choose, retry: () => smq.connect() });
 const now = () => performance.now();
-let userChose = false, settled = true, drawing = false, settleTimer = 0;
+let userChose = false, settled = true, drawing = false, settleTimer = 0, refillTimer = 0;
 
 /** Shows what changed, once per frame. A hidden window gets no frames, but its title and tests still read it. */
 function changed() {
@@ -61,6 +61,14 @@ function announced(message) {
 function gone(etid) {
   const device = model.gone(etid, now());
   if (device) view.toast(`${device.name} went away.`, "warning");
+  if (model.hidden.size > 0 && !refillTimer) {
+    // There is room again for devices that did not fit the list: ask once for all that go together.
+    refillTimer = setTimeout(() => {
+      refillTimer = 0;
+      model.hidden.clear();
+      smq.publish("Hello", DISPLAY);
+    }, 1000);
+  }
   if (!userChose) model.selectPresent();
   changed();
 }

@@ -13,50 +13,11 @@
 // is dropped and counted in `stats`, because a switch command that arrives late is worse than none.
 
 import { FrameType, MAX_PAYLOAD, SMQProtocolError, decode, encode, toBytes, toText } from "./smq-frames.js";
+import { Book, Queue } from "./smq-names.js";
+import { DEFAULTS, REFUSALS, backoffDelay, brokerURL, randomUid } from "./smq-settings.js";
 
 export { SMQProtocolError } from "./smq-frames.js";
-
-/** Default settings, in milliseconds where a time is meant. Every one can be given to the constructor. */
-export const DEFAULTS = Object.freeze({
-  backoffBase: 50, // the first wait is at most this, each next one at most twice the last
-  backoffCap: 2000, // and never more than this
-  stableAfter: 5000, // a connection this old resets the back-off; a younger one may be a refusal in disguise
-  handshakeTimeout: 8000, // from opening the socket to Connack
-  pingInterval: 5000, // ping when nothing was received for this long
-  pongTimeout: 5000, // give up when nothing at all came this long after a ping
-  pendingLimit: 64, // messages that wait for the first connection or for an id
-  pendingAge: 10000, // a message that waited longer than this is dropped instead of sent
-  bufferLimit: 1 << 20, // bytes that may wait in the socket before messages are dropped
-});
-
-const REFUSALS = {
-  1: "protocol version or uid not accepted",
-  2: "not available now",
-  3: "wrong credentials",
-  4: "a client certificate is required",
-  5: "the client certificate was rejected",
-  6: "permission denied",
-};
-
-/** A uid for one page load: two tabs must differ, because a broker lets only the newest of equal uids stay. */
-export function randomUid() {
-  const bytes = crypto.getRandomValues(new Uint8Array(12));
-  return "web-" + Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** The broker that served this page; a `?token=` of the page is passed on. @param {Location|URL} page */
-export function brokerURL(page) {
-  const url = new URL("/smq.lsp", page.href);
-  url.protocol = page.protocol === "https:" ? "wss:" : "ws:";
-  const token = new URL(page.href).searchParams.get("token");
-  if (token !== null) url.searchParams.set("token", token);
-  return url.href;
-}
-
-/** Full jitter: anywhere between 0 and the exponential bound. @returns {number} milliseconds */
-export function backoffDelay(failures, { backoffBase, backoffCap }, random) {
-  return random() * Math.min(backoffCap, backoffBase * 2 ** Math.min(failures, 16));
-}
+export { DEFAULTS, brokerURL, randomUid } from "./smq-settings.js";
 
 /** A received message, as handlers get it. */
 export class SMQMessage {
@@ -99,7 +60,7 @@ export class SMQClient extends EventTarget {
   #observedIds = new Map(); // id -> handler; this connection only
   #topics = new Book(); #subtopics = new Book(); // names and numbers of this connection
   #subscribed = new Set(); // topics with a Subscribe sent on this connection
-  #pending = []; // {topic, subtopic, data, at}
+  #pending = new Queue();
 
   /**
    * @param {object} [options] any of DEFAULTS, and:
@@ -206,7 +167,7 @@ export class SMQClient extends EventTarget {
     if (this.#state === "connected") {
       const entry = { topic: to, subtopic, data: bytes, at: this.#clock.now() };
       // A message that waits for the same topic goes first, so that the order of one topic is kept.
-      const ready = !this.#pending.some((waiting) => waiting.topic === to) && this.#address(entry);
+      const ready = !this.#pending.has(to) && this.#address(entry);
       if (ready) return this.#sendPublish(ready, bytes);
       this.#ask(entry);
       return this.#enqueue({ ...entry, data: bytes.slice() });
@@ -327,7 +288,7 @@ export class SMQClient extends EventTarget {
     this.#state = "connected"; // before the frames below, whose functions look at it
     for (const topic of this.#subscriptions.keys()) this.#sendSubscription(topic);
     for (const topic of this.#observedNames.keys()) this.#sendObservation(topic);
-    for (const entry of this.#pending) this.#ask(entry);
+    this.#pending.forEach((entry) => this.#ask(entry));
     this.#flush();
     this.#ping();
     this.#setState("connected", "");
@@ -364,10 +325,7 @@ export class SMQClient extends EventTarget {
     this.#subtopics.clear();
     this.#subscribed.clear();
     this.#observedIds.clear();
-    if (this.#everConnected) {
-      this.stats.droppedLost += this.#pending.length;
-      this.#pending = [];
-    }
+    if (this.#everConnected) this.stats.droppedLost += this.#pending.drop(() => true);
     if (!ws) return;
     ws.onmessage = ws.onclose = null;
     try {
@@ -401,7 +359,7 @@ export class SMQClient extends EventTarget {
       book.refuse(name);
       if (isSubscription) this.#subscribed.delete(name);
       const key = what === "topic" ? "topic" : "subtopic";
-      this.#dropPending((entry) => entry[key] === name, "droppedDenied");
+      this.stats.droppedDenied += this.#pending.drop((entry) => entry[key] === name);
       return this.#emit("denied", { what, name });
     }
     book.learn(name, id);
@@ -492,20 +450,12 @@ export class SMQClient extends EventTarget {
 
   #flush() {
     const oldest = this.#clock.now() - this.#options.pendingAge;
-    this.#dropPending((entry) => entry.at < oldest, "droppedOld");
-    const blocked = new Set();
-    this.#pending = this.#pending.filter((entry) => {
-      const address = blocked.has(entry.topic) ? null : this.#address(entry);
-      if (!address) return blocked.add(entry.topic);
-      this.#sendPublish(address, entry.data);
-      return false;
+    this.stats.droppedOld += this.#pending.drop((entry) => entry.at < oldest);
+    this.#pending.flush((entry) => {
+      const address = this.#address(entry);
+      if (address) this.#sendPublish(address, entry.data);
+      return address !== null;
     });
-  }
-
-  #dropPending(matches, counter) {
-    const kept = this.#pending.filter((entry) => !matches(entry));
-    this.stats[counter] += this.#pending.length - kept.length;
-    this.#pending = kept;
   }
 
   #sendPublish([to, subtid], data) {
@@ -571,28 +521,4 @@ export class SMQClient extends EventTarget {
   }
 
   #emit(type, detail) { this.dispatchEvent(new CustomEvent(type, { detail })); }
-}
-
-/** Names and numbers of one kind (topics or sub-topics), as one connection knows them. */
-class Book {
-  #ids = new Map(); #names = new Map(); #asked = new Set();
-  id(name) { return this.#ids.get(name); }
-  name(id) { return this.#names.get(id); }
-  /** Notes a request. @returns {boolean} whether it has to be sent: nobody asked before */
-  asked(name) {
-    if (this.#asked.has(name)) return false;
-    this.#asked.add(name);
-    return true;
-  }
-  learn(name, id) {
-    if (!this.#asked.has(name)) return; // never asked for: it must not take memory or redirect a topic
-    this.#ids.set(name, id);
-    this.#names.set(id, name);
-  }
-  refuse(name) { this.#asked.delete(name); }
-  clear() {
-    this.#ids.clear();
-    this.#names.clear();
-    this.#asked.clear();
-  }
 }

@@ -76,7 +76,10 @@ export class View {
     if (!trouble) return;
     const tries = attempt > 1 ? ` Attempt ${attempt}.` : "";
     setText($("banner-title"), stopped ? "Not connected. " : lost ? "Broker lost, reconnecting. " : "No broker yet, trying again. ");
-    setText($("banner-words"), stopped ? reason : `${reason}${tries}`);
+    // A browser does not say why a WebSocket was refused; a missing token is what a person can mend.
+    const hint = lost || stopped || location.search.includes("token=") ? ""
+      : " If the program printed an address with a token, open that one.";
+    setText($("banner-words"), stopped ? reason : `${reason}${tries}${hint}`);
     setText($("banner-button"), stopped ? "Connect again" : "Try now");
   }
 
@@ -184,7 +187,7 @@ export class View {
     this.#renderTemperature(device, now);
     this.#renderBoard(device);
     const digits = Math.min(9, device.leds.length);
-    setText($("keys"), digits > 0 ? `Keys ${digits > 1 ? `1 to ${digits}` : "1"} switch the LEDs.` : "");
+    setText($("keys"), digits === 0 ? "" : digits === 1 ? "Key 1 switches it." : `Keys 1 to ${digits} switch the LEDs.`);
   }
 
   #wallClock(at, now) { return new Date(Date.now() - (now - at)); }
