@@ -109,7 +109,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "DeviceTransportTests",
-            dependencies: ["DeviceTransport", "DeviceCore", "TestSupport", nioCore, nioPosix, logging],
+            dependencies: ["DeviceTransport", "DeviceProtocols", "DeviceCore", "TestSupport", nioCore, nioPosix, logging],
             swiftSettings: strict),
         .testTarget(
             name: "SMQBrokerTests",

@@ -13,7 +13,7 @@ public final class HTTPListener: Sendable {
     public struct Limits: Sendable {
         /// Connections at once; a further one is closed at once and counted.
         public var connections = 10_500
-        /// Time from the first byte awaited to the end of a request's head.
+        /// Time from the first byte awaited to the end of a request's head, and from there to the end of its body.
         public var head: Duration = .seconds(10)
         /// Time that a kept-alive connection may be idle between two requests.
         public var keepAlive: Duration = .seconds(30)
@@ -81,7 +81,8 @@ public final class HTTPListener: Sendable {
         case EADDRINUSE:
             return DeviceError(
                 .busy, "another program already listens on \(address)",
-                hint: "Choose another port with --listen, or find the program with: ss -ltnp 'sport = :\(address.port)'")
+                hint: "Choose another port with --listen, or find the program with: ss -ltnp 'sport = :\(address.port)'"
+            )
         case EACCES:
             return DeviceError(
                 .permission, "this user may not listen on \(address)", hint: "Ports from 1024 need no special right")

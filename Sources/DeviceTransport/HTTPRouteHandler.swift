@@ -18,6 +18,8 @@ final class HTTPRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     init(_ shared: HTTPListenerShared) { self.shared = shared }
 
+    func handlerAdded(context: ChannelHandlerContext) { closeAfter(shared.limits.head, context) }
+
     func handlerRemoved(context: ChannelHandlerContext) { idle?.cancel() }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -31,12 +33,13 @@ final class HTTPRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
             self.head = head
             body = ByteBuffer()
             isTooLong = false
-            idle?.cancel()
+            closeAfter(shared.limits.head, context)
         case .body(let part):
             guard body.readableBytes + part.readableBytes <= Self.bodyLimit else { return isTooLong = true }
             body.writeImmutableBuffer(part)
         case .end:
             guard let head else { return }
+            idle?.cancel()
             self.head = nil
             answer(context, head)
         }
@@ -86,12 +89,19 @@ final class HTTPRouteHandler: ChannelInboundHandler, RemovableChannelHandler {
         context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
             if !isKeptAlive { bound.value.close(promise: nil) }
         }
-        if isKeptAlive {
-            idle = context.eventLoop.assumeIsolated().scheduleTask(
-                in: .nanoseconds(shared.limits.keepAlive.wholeNanoseconds)
-            ) { context.close(promise: nil) }
+        if isKeptAlive { closeAfter(shared.limits.keepAlive, context) }
+    }
+
+    /// Closes the connection unless its next step comes in time.
+    private func closeAfter(_ time: Duration, _ context: ChannelHandlerContext) {
+        idle?.cancel()
+        idle = context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(time.wholeNanoseconds)) {
+            context.close(promise: nil)
         }
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A WebSocket that is refused comes here next as a request, which is answered with the reason.
+        if !(error is WebSocketUpgrader.Refused) { context.close(promise: nil) }
+    }
 }

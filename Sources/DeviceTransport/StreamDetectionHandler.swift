@@ -16,6 +16,8 @@ final class StreamDetectionHandler: ChannelInboundHandler, RemovableChannelHandl
 
     /// A longer head is refused.
     static let headLimit = 8192
+    /// Time for a refusal to reach a client.
+    static let lingerTime = TimeAmount.seconds(2)
 
     private let shared: HTTPListenerShared
     private var buffer = ByteBuffer()
@@ -36,7 +38,9 @@ final class StreamDetectionHandler: ChannelInboundHandler, RemovableChannelHandl
             return context.close(promise: nil)
         }
         shared.connections.withLock { $0[ObjectIdentifier(channel)] = channel }
-        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(shared.limits.head.wholeNanoseconds)) {
+        deadline = context.eventLoop.assumeIsolated().scheduleTask(
+            in: .nanoseconds(shared.limits.head.wholeNanoseconds)
+        ) {
             context.close(promise: nil)
         }
     }
@@ -52,7 +56,8 @@ final class StreamDetectionHandler: ChannelInboundHandler, RemovableChannelHandl
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = unwrapInboundIn(data)
-        guard !isDone else { return context.fireChannelRead(data) }
+        // What follows a request that was refused is nobody's.
+        guard !isDone else { return }
         buffer.writeImmutableBuffer(bytes)
         guard let end = buffer.readableBytesView.firstRange(of: [13, 10, 13, 10])?.upperBound else {
             if buffer.readableBytes > Self.headLimit {
@@ -127,8 +132,14 @@ final class StreamDetectionHandler: ChannelInboundHandler, RemovableChannelHandl
         text += "Content-Length: \(response.body.readableBytes)\r\nConnection: close\r\n\r\n"
         var bytes = ByteBuffer(string: text)
         bytes.writeImmutableBuffer(response.body)
+        // Only our direction is closed first: closing both with input unread would reset the connection, and the
+        // client would not see why it was refused.
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        context.writeAndFlush(wrapOutboundOut(bytes)).whenComplete { _ in bound.value.close(promise: nil) }
+        context.writeAndFlush(wrapOutboundOut(bytes)).whenComplete { _ in
+            bound.value.close(mode: .output, promise: nil)
+        }
+        deadline?.cancel()
+        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: Self.lingerTime) { context.close(promise: nil) }
     }
 
     /// Reads a request's head: request line and fields.

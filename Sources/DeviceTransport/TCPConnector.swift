@@ -8,11 +8,11 @@ import Synchronization
 public enum TCPConnector {
     /// Connects and adds the session's handlers before the first byte can arrive.
     ///
-    /// A name is looked up anew each time; its IPv6 and IPv4 addresses are tried in turn. When the task is cancelled
-    /// it returns at once, with `closed`.
+    /// A name is looked up anew each time; its IPv6 and IPv4 addresses are tried in turn, and only the connection
+    /// that wins gets handlers. When the task is cancelled it returns at once, with `closed`.
     ///
     /// - Parameter onRefusal: told when the connection is up, but the other end answers with HTTP instead of a
-    ///   WebSocket; the connection is then closed.
+    ///   WebSocket, or does not answer in time; the connection is then closed.
     /// - Throws: ``DeviceError``: `unavailable` with what to check, `timedOut`, `unsupported` for TLS.
     public static func connect(
         to url: BrokerURL, timeout: Duration, eventLoop: any EventLoop,
@@ -29,24 +29,25 @@ public enum TCPConnector {
             .channelOption(
                 .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 1024, maximum: 128 << 10)
             )
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    if url.framing == .webSocket {
-                        try WebSocketClient.install(on: channel, url: url, onRefusal: onRefusal, session: install)
-                    } else {
-                        try install(channel)
-                    }
+        do {
+            return try await firstOf(bootstrap.connect(host: url.host, port: url.port)) { channel in
+                if url.framing == .webSocket {
+                    try WebSocketClient.install(
+                        on: channel, url: url, timeout: timeout, onRefusal: onRefusal, session: install)
+                } else {
+                    try install(channel)
                 }
             }
-        do {
-            return try await firstOf(bootstrap.connect(host: url.host, port: url.port))
         } catch {
             throw explain(error, url, timeout)
         }
     }
 
-    /// The connection, or an error at once when the task is cancelled; a connection that comes later is closed.
-    private static func firstOf(_ connecting: EventLoopFuture<any Channel>) async throws -> any Channel {
+    /// The connection with its handlers, or an error at once when the task is cancelled; a connection that comes
+    /// later is closed.
+    private static func firstOf(
+        _ connecting: EventLoopFuture<any Channel>, install: @escaping @Sendable (any Channel) throws -> Void
+    ) async throws -> any Channel {
         let winner = connecting.eventLoop.makePromise(of: (any Channel).self)
         let isDecided = Mutex(false)
         @Sendable func decide() -> Bool {
@@ -56,10 +57,19 @@ public enum TCPConnector {
             }
         }
         connecting.whenComplete { result in
-            if decide() {
-                winner.completeWith(result)
-            } else if case .success(let channel) = result {
-                channel.close(promise: nil)
+            let isWanted = decide()
+            do {
+                let channel = try result.get()
+                guard isWanted else { return channel.close(promise: nil) }
+                do {
+                    try install(channel)
+                    winner.succeed(channel)
+                } catch {
+                    channel.close(promise: nil)
+                    throw error
+                }
+            } catch {
+                if isWanted { winner.fail(error) }
             }
         }
         return try await withTaskCancellationHandler {

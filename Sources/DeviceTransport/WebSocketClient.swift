@@ -9,8 +9,8 @@ enum WebSocketClient {
     /// Adds the handlers that upgrade the connection and then turn WebSocket messages into raw SMQ frames and back,
     /// so that the session above knows one form only. The session's handlers are added once the upgrade is done.
     static func install(
-        on channel: any Channel, url: BrokerURL, onRefusal: @escaping @Sendable (DeviceError) -> Void,
-        session: @escaping @Sendable (any Channel) throws -> Void
+        on channel: any Channel, url: BrokerURL, timeout: Duration,
+        onRefusal: @escaping @Sendable (DeviceError) -> Void, session: @escaping @Sendable (any Channel) throws -> Void
     ) throws {
         let upgrader = NIOWebSocketClientUpgrader(
             maxFrameSize: SMQSize.maximumFrame,
@@ -33,37 +33,73 @@ enum WebSocketClient {
                     }
                 }
             ))
-        try channel.pipeline.syncOperations.addHandler(UpgradeStarter(request, url: url, onRefusal: onRefusal))
+        try channel.pipeline.syncOperations.addHandler(
+            UpgradeStarter(request, url: url, timeout: timeout, onRefusal: onRefusal))
     }
 }
 
-/// Sends the request for the upgrade; sees a response only when it was refused.
+/// Sends the request for the upgrade, which has to be answered in time; sees a response only when it was refused.
 final class UpgradeStarter: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundOut = HTTPClientRequestPart
     private let request: HTTPRequestHead
     private let url: BrokerURL
+    private let timeout: Duration
     private let onRefusal: @Sendable (DeviceError) -> Void
+    private var deadline: Scheduled<Void>?
+    private static let notSMQ = "Is this the address of a SMQ broker? The usual form is ws://host:port/smq.lsp"
 
-    init(_ request: HTTPRequestHead, url: BrokerURL, onRefusal: @escaping @Sendable (DeviceError) -> Void) {
+    init(
+        _ request: HTTPRequestHead, url: BrokerURL, timeout: Duration,
+        onRefusal: @escaping @Sendable (DeviceError) -> Void
+    ) {
         self.onRefusal = onRefusal
         self.request = request
         self.url = url
+        self.timeout = timeout
     }
 
+    func handlerAdded(context: ChannelHandlerContext) { if context.channel.isActive { start(context) } }
+
+    func handlerRemoved(context: ChannelHandlerContext) { deadline?.cancel() }
+
     func channelActive(context: ChannelHandlerContext) {
-        context.write(wrapOutboundOut(.head(request)), promise: nil)
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        start(context)
         context.fireChannelActive()
     }
 
+    private func start(_ context: ChannelHandlerContext) {
+        guard deadline == nil else { return }
+        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(timeout.wholeNanoseconds)) {
+            self.refuse(
+                context, .timedOut, "\(self.url) did not answer the request for a WebSocket within \(self.timeout)")
+        }
+        context.write(wrapOutboundOut(.head(request)), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if case .head(let head) = unwrapInboundIn(data) {
+        guard case .head(let head) = unwrapInboundIn(data) else { return context.close(promise: nil) }
+        switch head.status {
+        case .unauthorized, .forbidden:
             onRefusal(
                 DeviceError(
-                    .protocolViolation, "\(url) answered with HTTP status \(head.status.code), not with a WebSocket",
-                    hint: "Is this the address of a SMQ broker? The usual form is ws://host:port/smq.lsp"))
+                    .permission, "\(url) does not let this client in (HTTP status \(head.status.code))",
+                    hint: "If the broker printed an address with a token, use that: ws://host:port/smq.lsp?token=..."))
+            context.close(promise: nil)
+        default:
+            refuse(
+                context, .protocolViolation,
+                "\(url) answered with HTTP status \(head.status.code), not with a WebSocket")
         }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        refuse(context, .protocolViolation, "\(url) did not answer as a web server does")
+    }
+
+    private func refuse(_ context: ChannelHandlerContext, _ code: DeviceError.Code, _ message: String) {
+        onRefusal(DeviceError(code, message, hint: Self.notSMQ))
         context.close(promise: nil)
     }
 }

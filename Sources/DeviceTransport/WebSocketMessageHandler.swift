@@ -12,23 +12,31 @@ final class WebSocketMessageHandler: ChannelInboundHandler {
 
     private let limit: Int
     private var fragments: ByteBuffer?
+    private var isClosing = false
 
     init(limit: Int) { self.limit = limit }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let frame = unwrapInboundIn(data)
+        guard !isClosing else { return }
+        // RFC 6455, section 5.1: a server must close the connection upon a frame that is not masked.
+        // Reserved bits belong to extensions, and we agree on none (section 5.2).
+        guard frame.maskKey != nil, !frame.rsv1, !frame.rsv2, !frame.rsv3 else { return fail(context, 1002) }
         switch frame.opcode {
         case .binary, .text:
             guard fragments == nil else { return fail(context, 1002) }
             let data = frame.unmaskedData
             if frame.fin { context.fireChannelRead(wrapInboundOut(data)) } else { fragments = data }
         case .continuation:
-            guard var whole = fragments, whole.readableBytes + frame.length <= limit else { return fail(context, 1009) }
+            guard var whole = fragments else { return fail(context, 1002) }
+            guard whole.readableBytes + frame.length <= limit else { return fail(context, 1009) }
             var data = frame.unmaskedData
             whole.writeBuffer(&data)
             fragments = frame.fin ? nil : whole
             if frame.fin { context.fireChannelRead(wrapInboundOut(whole)) }
         case .ping:
+            // Who sends pings and does not read the pongs gets no more of them (section 5.5.3 lets us skip some).
+            guard context.channel.isWritable else { return }
             let data = frame.unmaskedData
             var pong = ByteBuffer(bytes: [0x8A, UInt8(truncatingIfNeeded: min(data.readableBytes, 125))])
             pong.writeBytes(data.readableBytesView.prefix(125))
@@ -40,6 +48,8 @@ final class WebSocketMessageHandler: ChannelInboundHandler {
 
     /// Says why, then closes.
     private func fail(_ context: ChannelHandlerContext, _ code: UInt16) {
+        guard !isClosing else { return }
+        isClosing = true
         var close = ByteBuffer(bytes: [0x88, 2])
         close.writeInteger(code)
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
@@ -48,7 +58,7 @@ final class WebSocketMessageHandler: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // What the decoder refuses: wrong masks, reserved bits, frames that are too long.
-        fail(context, 1002)
+        fail(context, error as? NIOWebSocketError == .invalidFrameLength ? 1009 : 1002)
     }
 }
 

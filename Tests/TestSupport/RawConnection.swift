@@ -1,0 +1,199 @@
+public import NIOCore
+import NIOPosix
+import Synchronization
+
+/// A TCP connection of a test: sends any bytes, keeps everything that comes.
+public final class RawConnection: Sendable {
+    private struct State {
+        var received = ByteBuffer()
+        var isClosed = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state = Mutex(State())
+    /// Set once, before anybody has the connection.
+    private let channelBox = Mutex<(any Channel)?>(nil)
+
+    fileprivate init() {}
+
+    private var channel: any Channel {
+        get throws {
+            guard let channel = channelBox.withLock({ $0 }) else { throw ChannelError.alreadyClosed }
+            return channel
+        }
+    }
+
+    /// Connects to a port on loopback.
+    ///
+    /// - Parameter reads: false for a peer that takes nothing: nobody reads, and its socket's buffer is small.
+    public static func connect(port: Int, reads: Bool = true) async throws -> RawConnection {
+        try await within {
+            let connection = RawConnection()
+            var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .channelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture { try connection.install(on: channel) }
+                }
+            if !reads {
+                bootstrap =
+                    bootstrap
+                    .channelOption(.autoRead, value: false)
+                    .channelOption(.socketOption(.so_rcvbuf), value: 4096)
+            }
+            _ = try await bootstrap.connect(host: "127.0.0.1", port: port).get()
+            return connection
+        }
+    }
+
+    /// Connects, sends a text and gives everything that comes until the other end closes.
+    public static func exchange(port: Int, _ text: String) async throws -> String {
+        let connection = try await connect(port: port)
+        try await connection.send(text)
+        return String(buffer: try await connection.closed())
+    }
+
+    fileprivate func install(on channel: any Channel) throws {
+        channelBox.withLock { $0 = channel }
+        try channel.pipeline.syncOperations.addHandler(Handler(self))
+    }
+
+    /// Sends bytes.
+    public func send(_ bytes: ByteBuffer) async throws { try await channel.writeAndFlush(bytes) }
+
+    /// Sends a text.
+    public func send(_ text: String) async throws { try await send(ByteBuffer(string: text)) }
+
+    /// Sends bytes and does not wait until the system has taken them.
+    public func post(_ bytes: ByteBuffer) { try? channel.writeAndFlush(bytes, promise: nil) }
+
+    /// Begins to read after all.
+    public func startReading() async throws {
+        try await channel.setOption(.autoRead, value: true).get()
+    }
+
+    /// Everything that has come so far and was not taken.
+    public var received: ByteBuffer { state.withLock { $0.received } }
+
+    /// Whether the other end has closed.
+    public var isClosed: Bool { state.withLock { $0.isClosed } }
+
+    /// Takes so many bytes, as soon as they have come.
+    public func take(_ count: Int) async throws -> ByteBuffer {
+        try await take { $0.readSlice(length: count) }
+    }
+
+    /// Takes the text up to and with a mark, as soon as it has come.
+    public func take(through mark: String) async throws -> String {
+        let mark = Array(mark.utf8)
+        return try await take { buffer in
+            guard let range = buffer.readableBytesView.firstRange(of: mark) else { return nil }
+            return buffer.readString(length: range.upperBound - buffer.readerIndex)
+        }
+    }
+
+    /// Takes what a closure finds, as soon as it has come.
+    public func take<Value: Sendable>(
+        _ find: @escaping @Sendable (inout ByteBuffer) throws -> Value?
+    ) async throws -> Value {
+        try await within(.seconds(20), "bytes that were waited for") { [self] in
+            while true {
+                let (found, isClosed) = try state.withLock { state in (try find(&state.received), state.isClosed) }
+                if let found { return found }
+                guard !isClosed else { throw Late(description: "closed, with \(received.readableBytes) bytes left") }
+                await change()
+            }
+        }
+    }
+
+    /// Waits until the other end closes.
+    ///
+    /// - Returns: what had come and was not taken.
+    @discardableResult
+    public func closed() async throws -> ByteBuffer {
+        try await within(.seconds(20), "the end of the connection") { [self] in
+            while !isClosed { await change() }
+            return received
+        }
+    }
+
+    /// Closes the connection.
+    public func close() { try? channel.close(promise: nil) }
+
+    private func change() async {
+        let (count, wasClosed) = state.withLock { ($0.received.readableBytes, $0.isClosed) }
+        await withCheckedContinuation { continuation in
+            let isNew = state.withLock { state in
+                if state.received.readableBytes != count || state.isClosed != wasClosed || state.isClosed {
+                    return true
+                }
+                state.waiting.append(continuation)
+                return false
+            }
+            if isNew { continuation.resume() }
+        }
+    }
+
+    fileprivate func update(_ bytes: ByteBuffer?) {
+        let waiting = state.withLock { state in
+            if let bytes { state.received.writeImmutableBuffer(bytes) } else { state.isClosed = true }
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+}
+
+private final class Handler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    private let connection: RawConnection
+
+    init(_ connection: RawConnection) { self.connection = connection }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) { connection.update(unwrapInboundIn(data)) }
+    func channelInactive(context: ChannelHandlerContext) { connection.update(nil) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+}
+
+/// A server of a test: each connection is handed to a closure.
+public final class FakeServer: Sendable {
+    private let channel: any Channel
+    /// The port that the system gave.
+    public let port: Int
+
+    private init(_ channel: any Channel) {
+        self.channel = channel
+        port = channel.localAddress?.port ?? 0
+    }
+
+    /// Listens on loopback.
+    ///
+    /// - Parameter serve: called with each connection; when it returns the connection is closed.
+    public static func start(
+        _ serve: @escaping @Sendable (RawConnection) async throws -> Void
+    ) async throws -> FakeServer {
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let connection = RawConnection()
+                    try connection.install(on: channel)
+                    Task {
+                        try? await serve(connection)
+                        connection.close()
+                    }
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        return FakeServer(channel)
+    }
+
+    /// Stops listening.
+    public func stop() async { try? await channel.close() }
+}
+
+/// A port on loopback on which nothing listens.
+public func closedPort() async throws -> Int {
+    let server = try await FakeServer.start { _ in }
+    await server.stop()
+    return server.port
+}
