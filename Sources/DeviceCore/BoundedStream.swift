@@ -6,17 +6,46 @@ import Synchronization
 /// newest. Senders never wait. A whole batch enters under one lock and wakes the reader once.
 public final class BoundedStream<Element: Sendable>: AsyncSequence, Sendable {
     private struct State {
-        var elements: [Element] = []
-        /// Elements before this index have been given to the reader.
+        /// A ring: the elements that wait begin at `head`; all other places are nil and keep nothing alive.
+        var ring: [Element?] = []
         var head = 0
+        var count = 0
         var waiting: [CheckedContinuation<Void, Never>] = []
+        var isFinished = false
+        var dropped: UInt64 = 0
 
         mutating func takeWaiting() -> [CheckedContinuation<Void, Never>] {
             defer { waiting = [] }
             return waiting
         }
-        var isFinished = false
-        var dropped: UInt64 = 0
+
+        mutating func append(_ element: Element, limit: Int) {
+            if count == limit {
+                dropped += 1
+                _ = removeFirst()
+            } else if count == ring.count {
+                grow(to: Swift.min(limit, Swift.max(8, ring.count * 2)))
+            }
+            var index = head + count
+            if index >= ring.count { index -= ring.count }
+            ring[index] = element
+            count += 1
+        }
+
+        mutating func removeFirst() -> Element? {
+            guard count > 0 else { return nil }
+            let element = ring[head]
+            ring[head] = nil
+            head = head + 1 == ring.count ? 0 : head + 1
+            count -= 1
+            return element
+        }
+
+        private mutating func grow(to size: Int) {
+            let waiting = Array(ring[head...] + ring[..<head])
+            ring = waiting + Array(repeating: nil, count: size - waiting.count)
+            head = 0
+        }
     }
 
     private let state = Mutex(State())
@@ -29,7 +58,7 @@ public final class BoundedStream<Element: Sendable>: AsyncSequence, Sendable {
     /// Elements that made room for newer ones because nobody read them in time.
     public var dropped: UInt64 { state.withLock { $0.dropped } }
     /// Elements that wait now.
-    public var count: Int { state.withLock { $0.elements.count - $0.head } }
+    public var count: Int { state.withLock { $0.count } }
 
     /// Adds one element.
     public func send(_ element: Element) { send(contentsOf: CollectionOfOne(element)) }
@@ -39,17 +68,7 @@ public final class BoundedStream<Element: Sendable>: AsyncSequence, Sendable {
         guard !batch.isEmpty else { return }
         let waiting = state.withLock { state -> [CheckedContinuation<Void, Never>] in
             guard !state.isFinished else { return [] }
-            state.elements.append(contentsOf: batch)
-            let excess = state.elements.count - state.head - limit
-            if excess > 0 {
-                state.head += excess
-                state.dropped += UInt64(excess)
-            }
-            // Given and dropped elements leave in one go, so that each costs a constant time.
-            if state.head > 64, state.head > state.elements.count / 2 {
-                state.elements.removeFirst(state.head)
-                state.head = 0
-            }
+            for element in batch { state.append(element, limit: limit) }
             return state.takeWaiting()
         }
         for reader in waiting { reader.resume() }
@@ -67,11 +86,22 @@ public final class BoundedStream<Element: Sendable>: AsyncSequence, Sendable {
     /// Takes everything that waits: empty when nothing does, nil when the stream has ended.
     public func takeAll() -> [Element]? {
         state.withLock { state in
-            if state.elements.count == state.head { return state.isFinished ? nil : [] }
-            let taken = state.head == 0 ? state.elements : Array(state.elements[state.head...])
-            state.elements = []
+            if state.count == 0 { return state.isFinished ? nil : [] }
+            var taken: [Element] = []
+            taken.reserveCapacity(state.count)
+            while let element = state.removeFirst() { taken.append(element) }
+            // A burst's storage is given back.
+            state.ring = []
             state.head = 0
             return taken
+        }
+    }
+
+    /// Takes the oldest element that waits; nil inside when nothing does, nil when the stream has ended.
+    private func takeFirst() -> Element?? {
+        state.withLock { state in
+            if let element = state.removeFirst() { return .some(element) }
+            return state.isFinished ? nil : .some(nil)
         }
     }
 
@@ -80,7 +110,7 @@ public final class BoundedStream<Element: Sendable>: AsyncSequence, Sendable {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let now = state.withLock { state in
-                    if state.elements.count > state.head || state.isFinished || Task.isCancelled { return true }
+                    if state.count > 0 || state.isFinished || Task.isCancelled { return true }
                     state.waiting.append(continuation)
                     return false
                 }
@@ -93,23 +123,18 @@ public final class BoundedStream<Element: Sendable>: AsyncSequence, Sendable {
     }
 
     /// Reads the elements in order; ends with ``finish()`` or when the reading task is cancelled.
+    ///
+    /// It holds nothing itself: who leaves a loop and begins another goes on with the next element.
     public struct AsyncIterator: AsyncIteratorProtocol {
         let stream: BoundedStream
-        var batch: [Element] = []
-        var position = 0
 
         /// The next element, or nil at the end.
         public mutating func next() async -> Element? {
-            while true {
-                if position < batch.count {
-                    defer { position += 1 }
-                    return batch[position]
-                }
-                guard !Task.isCancelled, let taken = stream.takeAll() else { return nil }
-                batch = taken
-                position = 0
-                if batch.isEmpty { await stream.wait() }
+            while !Task.isCancelled, let taken = stream.takeFirst() {
+                if let element = taken { return element }
+                await stream.wait()
             }
+            return nil
         }
     }
 
