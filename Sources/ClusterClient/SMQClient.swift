@@ -100,11 +100,15 @@ public final class SMQClient: Sendable {
     public func observe(_ target: SMQDestination) -> SMQObservation {
         let observation = state.withLock { state in
             let observation = SMQObservation(key: state.nextKey, target: target) { [weak self] observation in
-                self?.state.withLock { _ = $0.observations.removeValue(forKey: observation.key) }
+                self?.state.withLock { $0.cancel(observation) }
             }
             state.nextKey += 1
-            state.observations[observation.key] = observation
-            state.observe(observation)
+            if state.observe(observation) {
+                state.observations[observation.key] = observation
+            } else {
+                observation.stream.send(0)
+                observation.stream.finish()
+            }
             return observation
         }
         scheduleFlush()
@@ -141,15 +145,20 @@ public final class SMQClient: Sendable {
     public func publish(
         _ payload: ByteBuffer, to destination: SMQDestination, subtopic: String? = nil
     ) async throws(DeviceError) {
-        if state.withLock({ $0.outgoingBytes }) > configuration.outgoingBytes { await waitForSpace() }
-        try publishNow(payload, to: destination, subtopic: subtopic)
+        while isFull { await waitForSpace() }
+        try enqueue(payload, destination, subtopic, limit: .max)
     }
 
     /// Publishes like ``publish(_:to:subtopic:)``, but fails with `limitExceeded` instead of waiting.
     public func publishNow(
         _ payload: ByteBuffer, to destination: SMQDestination, subtopic: String? = nil
     ) throws(DeviceError) {
-        let limit = configuration.outgoingBytes * 2
+        try enqueue(payload, destination, subtopic, limit: configuration.outgoingBytes * 2)
+    }
+
+    private func enqueue(
+        _ payload: ByteBuffer, _ destination: SMQDestination, _ subtopic: String?, limit: Int
+    ) throws(DeviceError) {
         try state.withLock { state throws(DeviceError) in
             guard state.isOpen else {
                 throw DeviceError(.unavailable, "no broker is connected", hint: "Live messages are not kept")
@@ -186,6 +195,7 @@ public final class SMQClient: Sendable {
             defer { group.cancelAll() }
             return await group.next() ?? nil
         }
+        if answer == nil, Task.isCancelled { throw DeviceError(.closed, "the request was cancelled") }
         guard let answer else { throw DeviceError(.timedOut, "no answer came within \(timeout)") }
         return answer
     }
@@ -203,10 +213,13 @@ extension SMQClient {
             return output
         }
         guard let output else { return nil }
-        return (output, link.withLock { link in
-            defer { link.waiting = [] }
-            return link.waiting
-        })
+        return (
+            output,
+            link.withLock { link in
+                defer { link.waiting = [] }
+                return link.waiting
+            }
+        )
     }
 
     func scheduleFlush() {
@@ -225,10 +238,13 @@ extension SMQClient {
         }
     }
 
+    private var isFull: Bool { state.withLock { $0.outgoingBytes } > configuration.outgoingBytes }
+
     private func waitForSpace() async {
         await withCheckedContinuation { continuation in
             let isWaiting = link.withLock { link in
-                guard link.channel != nil else { return false }
+                // Asked again under this lock: a flush since would have woken nobody, and no other need come.
+                guard link.channel != nil, isFull else { return false }
                 link.waiting.append(continuation)
                 return true
             }

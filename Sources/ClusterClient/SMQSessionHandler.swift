@@ -98,6 +98,8 @@ final class SMQSessionHandler: ChannelInboundHandler {
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         context.eventLoop.makeFutureWithTask { try await credentials(seed, address) }.whenComplete { result in
             let (handler, context) = bound.value
+            // Too late: the state is another session's by now, with another seed.
+            guard handler.end == nil else { return }
             switch result {
             case .success(let bytes):
                 let effects = handler.client.state.withLock { $0.sendCredentials(bytes) }

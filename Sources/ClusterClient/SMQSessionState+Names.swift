@@ -17,7 +17,7 @@ extension SMQSessionState {
             receivers[etid, default: []].append(subscription)
             return
         }
-        if case .known(let id)? = topics[topic], subscribed.contains(topic) {
+        if let id = subscribedIDs[topic] {
             receivers[id, default: []].append(subscription)
         } else if subscribed.insert(topic).inserted {
             machine?.output.writeSMQ(.subscribe, text: topic)
@@ -31,31 +31,45 @@ extension SMQSessionState {
             if receivers[id]?.isEmpty == true { receivers[id] = nil }
         }
         guard let topic = subscription.topic, !subscriptions.values.contains(where: { $0.topic == topic }),
-            subscribed.remove(topic) != nil, case .known(let id)? = topics[topic]
+            subscribed.remove(topic) != nil, let id = subscribedIDs.removeValue(forKey: topic)
         else { return }
         machine?.output.writeSMQ(.unsubscribe, id: id)
     }
 
-    mutating func observe(_ observation: SMQObservation) {
-        guard isOpen else { return }
+    /// - Returns: false for a peer that is gone as far as this session can tell, because it was another session's.
+    @discardableResult
+    mutating func observe(_ observation: SMQObservation) -> Bool {
         switch observation.target {
         case .peer(let peer):
-            // A peer of an earlier session is gone as far as this session can tell.
-            guard peer.session == session else { return }
-            observedIDs[peer.id, default: []].append(observation)
-            machine?.output.writeSMQ(.observe, id: peer.id)
+            guard isOpen, peer.session == session else { return false }
+            observe(peer.id, for: [observation])
         case .topic(let name):
+            guard isOpen else { return true }
             if case .known(let id)? = topics[name] {
-                observedIDs[id, default: []].append(observation)
-                machine?.output.writeSMQ(.observe, id: id)
+                observe(id, for: [observation])
             } else {
                 request(.create, name)
             }
+        }
+        return true
+    }
+
+    private mutating func observe(_ id: UInt32, for new: [SMQObservation]) {
+        observedIDs[id, default: []] += new
+        machine?.output.writeSMQ(.observe, id: id)
+    }
+
+    mutating func cancel(_ observation: SMQObservation) {
+        guard observations.removeValue(forKey: observation.key) != nil else { return }
+        for id in observedIDs.keys {
+            observedIDs[id]?.removeAll { $0 === observation }
+            if observedIDs[id]?.isEmpty == true { observedIDs[id] = nil }
         }
     }
 
     /// Writes a message, or keeps it until its names have ids. Order is kept.
     mutating func publish(_ message: Pending) throws(DeviceError) {
+        try check(message)
         if pending.isEmpty, try write(message) { return }
         guard pending.count < configuration.pendingMessages else {
             throw DeviceError(
@@ -67,35 +81,40 @@ extension SMQSessionState {
         pending.append(message)
     }
 
-    /// - Returns: false while an id is not known yet.
-    private mutating func write(_ message: Pending) throws(DeviceError) -> Bool {
+    /// What can be known before the message's turn, so that the publisher hears of it.
+    private func check(_ message: Pending) throws(DeviceError) {
         guard message.payload.readableBytes <= SMQSize.maximumPayload else {
             throw DeviceError(
                 .limitExceeded,
                 "a payload of \(message.payload.readableBytes) bytes does not fit one message of at most \(SMQSize.maximumPayload)",
                 hint: "Send it in parts")
         }
+        if case .peer(let peer) = message.destination, peer.session != session {
+            throw DeviceError(
+                .closed, "the receiver's id belongs to an earlier session", hint: "Wait for its next message")
+        }
+        if case .topic(let name) = message.destination, case .denied? = topics[name] {
+            throw DeviceError(.refused, "the broker does not permit the topic \(name)")
+        }
+        if let name = message.subtopic, case .denied? = subtopics[name] {
+            throw DeviceError(.refused, "the broker does not permit the sub-topic \(name)")
+        }
+    }
+
+    /// - Returns: false while an id is not known yet.
+    private mutating func write(_ message: Pending) throws(DeviceError) -> Bool {
+        try check(message)
         var destination: UInt32 = 0
         switch message.destination {
-        case .peer(let peer):
-            guard peer.session == session else {
-                throw DeviceError(.closed, "the receiver's id belongs to an earlier session", hint: "Wait for its next message")
-            }
-            destination = peer.id
+        case .peer(let peer): destination = peer.id
         case .topic(let name):
-            switch topics[name] {
-            case .known(let id)?: destination = id
-            case .denied?: throw DeviceError(.refused, "the broker does not permit the topic \(name)")
-            default: return false
-            }
+            guard case .known(let id)? = topics[name] else { return false }
+            destination = id
         }
         var subtopic: UInt32 = 0
         if let name = message.subtopic {
-            switch subtopics[name] {
-            case .known(let id)?: subtopic = id
-            case .denied?: throw DeviceError(.refused, "the broker does not permit the sub-topic \(name)")
-            default: return false
-            }
+            guard case .known(let id)? = subtopics[name] else { return false }
+            subtopic = id
         }
         published += 1
         let ownETID = machine?.ownETID ?? 0
@@ -118,12 +137,19 @@ extension SMQSessionState {
     mutating func acknowledge(_ type: SMQMessageType, _ name: String, _ id: UInt32?, _ effects: inout Effects) {
         let state = id.map(Name.known) ?? .denied
         if id == nil { effects.denied.append(name) }
-        if type == .createsuback {
+        switch type {
+        case .createsuback:
             subtopics[name] = state
             if let id { subtopicNames[id] = name }
-        } else {
+        case .createack:
             topics[name] = state
             if let id { topicNames[id] = name }
+        default:
+            // A subscription that is denied says nothing about publishing, and the other way round.
+            guard let id else { break }
+            topicNames[id] = name
+            subscribedIDs[name] = id
+            if topics[name] == nil { topics[name] = state }
         }
         if let id, type == .suback {
             receivers[id] = subscriptions.values.filter { $0.topic == name }.sorted { $0.key < $1.key }
@@ -131,15 +157,13 @@ extension SMQSessionState {
             if receivers[id]?.isEmpty == true {
                 receivers[id] = nil
                 subscribed.remove(name)
+                subscribedIDs[name] = nil
                 machine?.output.writeSMQ(.unsubscribe, id: id)
             }
         }
         if let id, type != .createsuback, observedIDs[id] == nil {
             let wishes = observations.values.filter { $0.target == .topic(name) }
-            if !wishes.isEmpty {
-                observedIDs[id] = wishes.sorted { $0.key < $1.key }
-                machine?.output.writeSMQ(.observe, id: id)
-            }
+            if !wishes.isEmpty { observe(id, for: wishes.sorted { $0.key < $1.key }) }
         }
         drain()
     }

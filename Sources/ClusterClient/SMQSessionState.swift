@@ -57,6 +57,9 @@ struct SMQSessionState {
     var subtopicNames: [UInt32: String] = [:]
     /// Topics for which a subscribe was sent in this session.
     var subscribed: Set<String> = []
+    /// Ids of the topics whose subscription was accepted. Apart from `topics`, which is about publishing: a broker may
+    /// permit one and not the other.
+    var subscribedIDs: [String: UInt32] = [:]
     /// Who gets the messages of a topic id, or of the own ETID.
     var receivers: [UInt32: [SMQSubscription]] = [:]
     var observedIDs: [UInt32: [SMQObservation]] = [:]
@@ -108,6 +111,7 @@ struct SMQSessionState {
         subtopics = [:]
         subtopicNames = [:]
         subscribed = []
+        subscribedIDs = [:]
         receivers = [:]
         observedIDs = [:]
         pending = []
@@ -127,18 +131,25 @@ struct SMQSessionState {
 
     // MARK: Receiving
 
-    mutating func receive(_ bytes: ByteBuffer, now: MonotonicTime) -> Effects {
-        guard var machine = machine.take() else { return Effects() }
+    /// Messages on their way to subscriptions, found with the tables of one moment.
+    private struct Delivery {
+        typealias Raw = (destination: UInt32, publisher: UInt32, subtopic: UInt32, payload: ByteBuffer)
+        let receivers: [UInt32: [SMQSubscription]]
+        let topics: [UInt32: String]
+        let subtopics: [UInt32: String]
+        let session: UInt64
         var deliveries: [(SMQSubscription, [SMQMessage])] = []
-        let tables = (receivers: receivers, topics: topicNames, subtopics: subtopicNames, session: session)
-        var received: UInt64 = 0
         var unclaimed: UInt64 = 0
-        machine.receive(bytes, now: now) { destination, publisher, subtopic, payload in
-            received += 1
-            guard let receivers = tables.receivers[destination] else { return unclaimed += 1 }
+
+        func knows(_ raw: Raw) -> Bool {
+            receivers[raw.destination] != nil && (raw.subtopic == 0 || subtopics[raw.subtopic] != nil)
+        }
+
+        mutating func add(_ raw: Raw) {
+            guard let receivers = receivers[raw.destination] else { return unclaimed += 1 }
             let message = SMQMessage(
-                topic: tables.topics[destination], subtopic: subtopic == 0 ? nil : tables.subtopics[subtopic],
-                publisher: SMQPeer(id: publisher, session: tables.session), payload: payload)
+                topic: topics[raw.destination], subtopic: raw.subtopic == 0 ? nil : subtopics[raw.subtopic],
+                publisher: SMQPeer(id: raw.publisher, session: session), payload: raw.payload)
             for receiver in receivers where receiver.subtopic == nil || receiver.subtopic == message.subtopic {
                 if let last = deliveries.indices.last, deliveries[last].0 === receiver {
                     deliveries[last].1.append(message)
@@ -147,11 +158,32 @@ struct SMQSessionState {
                 }
             }
         }
-        self.received += received
-        self.unclaimed += unclaimed
+    }
+
+    private var delivery: Delivery {
+        Delivery(receivers: receivers, topics: topicNames, subtopics: subtopicNames, session: session)
+    }
+
+    mutating func receive(_ bytes: ByteBuffer, now: MonotonicTime) -> Effects {
+        guard var machine = machine.take() else { return Effects() }
+        var early = delivery
+        // A message can come in the same read as the acknowledgement that makes its ids known. From the first such on
+        // all wait until the events are handled, so that order is kept.
+        var late: [Delivery.Raw] = []
+        machine.receive(bytes, now: now) { destination, publisher, subtopic, payload in
+            received += 1
+            let raw = (destination, publisher, subtopic, payload)
+            if late.isEmpty, early.knows(raw) { early.add(raw) } else { late.append(raw) }
+        }
         self.machine = machine
         var effects = handleEvents()
-        effects.deliveries = deliveries
+        effects.deliveries = early.deliveries
+        if !late.isEmpty {
+            var rest = delivery
+            for raw in late { rest.add(raw) }
+            effects.deliveries += rest.deliveries
+            unclaimed += rest.unclaimed
+        }
         return effects
     }
 

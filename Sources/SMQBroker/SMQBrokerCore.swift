@@ -13,6 +13,7 @@ final class SMQBrokerCore {
     private let authenticate: SMQBroker.Authenticate?
     private var handlers: [PeerID: SMQBrokerHandler] = [:]
     private var ticking: RepeatedTask?
+    private var isShutDown = false
 
     init(_ configuration: SMQBroker.Configuration, eventLoop: any EventLoop, logger: Logger) {
         machine = SMQBrokerStateMachine(
@@ -30,9 +31,20 @@ final class SMQBrokerCore {
     // MARK: From the handlers
 
     func attach(_ handler: SMQBrokerHandler, framing: SMQFraming, address: String, url: String) -> PeerID? {
-        guard let id = machine.attach(framing: framing, address: address, url: url, now: Self.now) else { return nil }
+        guard !isShutDown, let id = machine.attach(framing: framing, address: address, url: url, now: Self.now) else {
+            return nil
+        }
         handlers[id] = handler
         return id
+    }
+
+    /// What a client is sent that finds no place.
+    func refusal(framing: SMQFraming, address: String) -> ByteBuffer {
+        var output = ByteBuffer()
+        output.writeSMQInit(seed: 0, address: address, framing: framing)
+        let reason = isShutDown ? "the broker ends" : "the broker has as many clients as it allows"
+        output.writeSMQConnack(.unavailable, etid: 0, reason: reason, framing: framing)
+        return output
     }
 
     func detach(_ id: PeerID) {
@@ -77,6 +89,7 @@ final class SMQBrokerCore {
 
     func shutDown(reason: String) -> [EventLoopFuture<Void>] {
         ticking?.cancel()
+        isShutDown = true
         let closing = handlers.values.compactMap(\.closeFuture)
         machine.shutDown(reason: reason)
         settle()
@@ -102,7 +115,8 @@ final class SMQBrokerCore {
         case .close(let id, let reason):
             if reason == .slowConsumer || reason == .queueMemory {
                 logger.warning(
-                    "client dropped", metadata: ["reason": "\(reason.rawValue)", "address": "\(machine.address(of: id))"])
+                    "client dropped",
+                    metadata: ["reason": "\(reason.rawValue)", "address": "\(machine.address(of: id))"])
             } else {
                 logger.debug("session ended", metadata: ["reason": "\(reason.rawValue)"])
             }

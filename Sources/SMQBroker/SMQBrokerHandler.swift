@@ -36,7 +36,8 @@ final class SMQBrokerHandler: ChannelDuplexHandler {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         id = core.attach(self, framing: framing, address: address, url: url)
-        if id == nil { context.close(promise: nil) } else { core.settle() }
+        guard id == nil else { return core.settle() }
+        close(after: core.refusal(framing: framing, address: address), isPatient: true)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { leave() }
@@ -91,7 +92,9 @@ final class SMQBrokerHandler: ChannelDuplexHandler {
 
     func close(after output: ByteBuffer?, isPatient: Bool) {
         guard let context else { return }
-        guard isPatient, let output else { return context.close(promise: nil) }
+        guard isPatient, var output else { return context.close(promise: nil) }
+        // A browser wants to be told that the end was meant (RFC 6455, section 7.4.1: 1000).
+        if framing == .webSocket { output.writeBytes([0x88, 2, 0x03, 0xE8]) }
         // Only our direction is closed first: closing both with input unread would reset the connection, and the
         // client would lose the last message.
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)

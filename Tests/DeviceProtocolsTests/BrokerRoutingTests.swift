@@ -29,7 +29,9 @@ import Testing
         #expect(bench.machine.statistics.messagesDelivered == 15)
     }
 
-    @Test(arguments: [SMQFraming.raw, .webSocket]) func aPublisherThatSubscribesHearsItself(_ framing: SMQFraming) throws {
+    @Test(arguments: [SMQFraming.raw, .webSocket]) func aPublisherThatSubscribesHearsItself(_ framing: SMQFraming)
+        throws
+    {
         let bench = BrokerBench()
         let client = try bench.open("client", framing: framing)
         let id = try bench.subscribe(client, "topic")
@@ -59,7 +61,8 @@ import Testing
         #expect(bench.machine.statistics.unroutable == 1)
     }
 
-    @Test(arguments: [SMQFraming.raw, .webSocket]) func aForeignPublisherIDEndsTheSession(_ framing: SMQFraming) throws {
+    @Test(arguments: [SMQFraming.raw, .webSocket]) func aForeignPublisherIDEndsTheSession(_ framing: SMQFraming) throws
+    {
         let bench = BrokerBench()
         let victim = try bench.open("victim")
         let client = try bench.open("client", framing: framing)
@@ -130,14 +133,17 @@ import Testing
         let publisher = try bench.open("publisher", framing: framing)
         let device = try bench.open("device", framing: framing == .raw ? .webSocket : .raw)
         let payload = ByteBuffer(repeating: 7, count: SMQSize.maximumPayload)
-        bench.send(publisher) { $0.writeSMQPublish(to: device.etid, from: publisher.etid, subtopic: 0, payload: payload) }
+        bench.send(publisher) {
+            $0.writeSMQPublish(to: device.etid, from: publisher.etid, subtopic: 0, payload: payload)
+        }
         #expect(
             try bench.frames(device) == [
                 .publish(destination: device.etid, publisher: publisher.etid, subtopic: 0, payload: payload)
             ])
     }
 
-    @Test(arguments: [SMQFraming.raw, .webSocket]) func aClientsOwnLargestFrameIsRespected(_ framing: SMQFraming) throws {
+    @Test(arguments: [SMQFraming.raw, .webSocket]) func aClientsOwnLargestFrameIsRespected(_ framing: SMQFraming) throws
+    {
         let bench = BrokerBench()
         let publisher = try bench.open("publisher")
         let small = try bench.open("small one", framing: framing, version: 2, maximumFrame: 20)
@@ -156,7 +162,8 @@ import Testing
         #expect(bench.machine.statistics.messagesDelivered == 2)
     }
 
-    @Test(arguments: [SMQFraming.raw, .webSocket]) func theBrokersLargestFrameIsRespected(_ framing: SMQFraming) throws {
+    @Test(arguments: [SMQFraming.raw, .webSocket]) func theBrokersLargestFrameIsRespected(_ framing: SMQFraming) throws
+    {
         var limits = SMQBrokerLimits()
         limits.frameLength = 64
         let bench = BrokerBench(limits)

@@ -75,7 +75,9 @@ import Testing
         bench.machine.sendConnect(credentials: [])
         bench.machine.sendConnect(credentials: [])
         let frames = try bench.takeOutput().rawFrames()
-        guard case .connect(2, 0, _, _, _)? = frames.first, frames.count == 1 else { throw Unexpected(frame: frames.first) }
+        guard case .connect(2, 0, _, _, _)? = frames.first, frames.count == 1 else {
+            throw Unexpected(frame: frames.first)
+        }
     }
 
     @Test func credentialsThatDoNotFit() {
@@ -124,7 +126,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", "220 mail.example.com ESMTP\r\n", "\u{15}\u{3}\u{1}\u{0}\u{2}", "-ERR\r\n",
+        "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", "220 mail.example.com ESMTP\r\n", "\u{15}\u{3}\u{1}\u{0}\u{2}",
+        "-ERR\r\n",
         "\u{0}\u{2}\u{1}",
     ])
     func anotherProtocol(_ banner: String) throws {

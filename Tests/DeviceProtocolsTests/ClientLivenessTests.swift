@@ -67,7 +67,9 @@ import Testing
         #expect(try bench.takeOutput().rawFrames() == [.pong])
     }
 
-    @Test(arguments: ["00 02", "00 03 00", "00 03 0a", "00 06 08 00 00 00", "00 08 01 01 00 00 00 01", "00 03 04", "00 03 13"])
+    @Test(arguments: [
+        "00 02", "00 03 00", "00 03 0a", "00 06 08 00 00 00", "00 08 01 01 00 00 00 01", "00 03 04", "00 03 13",
+    ])
     func malformedFrames(_ digits: String) {
         for pieces in splits(of: hex(digits)) {
             var bench = ClientBench.open()

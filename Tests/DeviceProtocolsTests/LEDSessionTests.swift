@@ -27,7 +27,8 @@ import Testing
         func feed(_ peer: BrokerBench.PeerID, _ frames: inout ArraySlice<ByteBuffer>, _ count: Int) {
             for frame in frames.prefix(count) {
                 var rest = frame
-                while let piece = rest.readSlice(length: min(pieceLength, rest.readableBytes)), piece.readableBytes > 0 {
+                while let piece = rest.readSlice(length: min(pieceLength, rest.readableBytes)), piece.readableBytes > 0
+                {
                     bench.receive(peer, piece)
                 }
             }

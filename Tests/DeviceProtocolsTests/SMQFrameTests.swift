@@ -116,7 +116,8 @@ private let samples: [(name: String, write: @Sendable (inout ByteBuffer, SMQFram
         // The longest that is right.
         let longest = bytes {
             $0.writeSMQConnect(
-                uid: [UInt8](repeating: 1, count: 255), credentials: [UInt8](repeating: 2, count: 255), information: "i")
+                uid: [UInt8](repeating: 1, count: 255), credentials: [UInt8](repeating: 2, count: 255), information: "i"
+            )
         }
         guard case .connect(1, 0, let uid, let credentials, "i")? = try longest.rawFrames().first else {
             throw Unexpected()

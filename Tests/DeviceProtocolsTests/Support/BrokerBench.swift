@@ -49,7 +49,8 @@ final class BrokerBench {
     }
 
     /// A client whose session is open.
-    func open(_ uid: String, framing: SMQFraming = .raw, version: UInt8 = 1, maximumFrame: UInt16 = 0) throws -> Client {
+    func open(_ uid: String, framing: SMQFraming = .raw, version: UInt8 = 1, maximumFrame: UInt16 = 0) throws -> Client
+    {
         let peer = try attach(framing: framing)
         _ = try frames(peer)
         connect(peer, uid: uid, version: version, maximumFrame: maximumFrame)

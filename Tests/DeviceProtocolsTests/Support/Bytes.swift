@@ -35,7 +35,8 @@ extension ByteBuffer {
     func webSocketFrames() throws -> [SMQFrame] {
         var rest = self
         var frames: [SMQFrame] = []
-        while let first = rest.readInteger(as: UInt8.self), var length = rest.readInteger(as: UInt8.self).map(Int.init) {
+        while let first = rest.readInteger(as: UInt8.self), var length = rest.readInteger(as: UInt8.self).map(Int.init)
+        {
             if length == 126 { length = Int(rest.readInteger(as: UInt16.self) ?? 0) }
             guard let message = rest.readSlice(length: length) else { throw Leftover(bytes: rest.readableBytes) }
             // 0x88 is WebSocket's own close.

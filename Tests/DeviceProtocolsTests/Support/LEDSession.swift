@@ -15,7 +15,9 @@ struct LEDSession {
     init(_ file: String) throws {
         var folder = #filePath.split(separator: "/").dropLast(3)
         folder.append(contentsOf: ["Vectors", Substring(file)])
-        steps = try String(contentsOf: URL(filePath: "/" + folder.joined(separator: "/")), encoding: .utf8).split(separator: "\n").compactMap(Self.step)
+        steps = try String(contentsOf: URL(filePath: "/" + folder.joined(separator: "/")), encoding: .utf8).split(
+            separator: "\n"
+        ).compactMap(Self.step)
         try #require(steps.count > 15)
     }
 
@@ -36,6 +38,8 @@ struct LEDSession {
 
     /// What one side sent, one after the other.
     func stream(fromClient: Bool, from first: Int = 0) -> ByteBuffer {
-        bytes { for step in steps[first...] where step.isFromClient == fromClient { $0.writeImmutableBuffer(step.bytes) } }
+        bytes {
+            for step in steps[first...] where step.isFromClient == fromClient { $0.writeImmutableBuffer(step.bytes) }
+        }
     }
 }

@@ -67,7 +67,9 @@ extension SMQBrokerStateMachine {
         guard peers[receiver].phase.isAlive else { return }
         let before = peers[receiver].output.readableBytes
         var delivered = run.count
-        if peers[receiver].framing == .raw, peers[receiver].maximumFrame == 0 || run.longest <= peers[receiver].maximumFrame {
+        if peers[receiver].framing == .raw,
+            peers[receiver].maximumFrame == 0 || run.longest <= peers[receiver].maximumFrame
+        {
             if let shared, before == 0 {
                 peers[receiver].output = shared
             } else {

@@ -92,7 +92,8 @@ extension SMQClientStateMachine {
         switch code {
         case .badVersion:
             return DeviceError(
-                .refused, "the broker refused the version or the unique id\(text)", hint: "A unique id has 6 to 255 bytes")
+                .refused, "the broker refused the version or the unique id\(text)",
+                hint: "A unique id has 6 to 255 bytes")
         case .unavailable:
             return DeviceError(.unavailable, "the broker takes no clients now\(text)", hint: "Trying again helps")
         case .badCredentials:

@@ -107,7 +107,8 @@ public struct SMQClientStateMachine {
         guard fits else {
             return fail(
                 DeviceError(
-                    .invalidArgument, "unique id or credentials are longer than 255 bytes, or the information text too"))
+                    .invalidArgument, "unique id or credentials are longer than 255 bytes, or the information text too")
+            )
         }
         phase = .awaitingConnack
     }
