@@ -4,6 +4,9 @@ import Synchronization
 public struct Late: Error, CustomStringConvertible {
     /// What was waited for.
     public var description: String
+
+    /// Says what was waited for, or what came instead.
+    public init(description: String) { self.description = description }
 }
 
 /// Runs an operation that must end soon: a test fails instead of hanging, even if the operation cannot be cancelled.
