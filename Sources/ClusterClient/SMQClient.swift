@@ -136,7 +136,8 @@ public final class SMQClient: Sendable {
             announcement.payload(), to: announcement.destination, subtopic: announcement.subtopic)
     }
 
-    /// Publishes to a topic or to a peer, and waits while more than `outgoingBytes` wait for the socket.
+    /// Publishes to a topic or to a peer, and waits while more than `outgoingBytes` wait for the socket, or more than
+    /// `pendingMessages` for the id of their topic.
     ///
     /// A name that is new in this session is resolved first, once; order is kept.
     ///
@@ -145,31 +146,37 @@ public final class SMQClient: Sendable {
     public func publish(
         _ payload: ByteBuffer, to destination: SMQDestination, subtopic: String? = nil
     ) async throws(DeviceError) {
-        while isFull { await waitForSpace() }
-        try enqueue(payload, destination, subtopic, limit: .max)
+        while !(try enqueue(payload, destination, subtopic, limit: nil)) { await waitForSpace() }
     }
 
     /// Publishes like ``publish(_:to:subtopic:)``, but fails with `limitExceeded` instead of waiting.
     public func publishNow(
         _ payload: ByteBuffer, to destination: SMQDestination, subtopic: String? = nil
     ) throws(DeviceError) {
-        try enqueue(payload, destination, subtopic, limit: configuration.outgoingBytes * 2)
+        _ = try enqueue(payload, destination, subtopic, limit: configuration.outgoingBytes * 2)
     }
 
+    /// - Returns: false when there is no space now and no limit to tell of.
     private func enqueue(
-        _ payload: ByteBuffer, _ destination: SMQDestination, _ subtopic: String?, limit: Int
-    ) throws(DeviceError) {
-        try state.withLock { state throws(DeviceError) in
+        _ payload: ByteBuffer, _ destination: SMQDestination, _ subtopic: String?, limit: Int?
+    ) throws(DeviceError) -> Bool {
+        let isQueued = try state.withLock { state throws(DeviceError) -> Bool in
             guard state.isOpen else {
                 throw DeviceError(.unavailable, "no broker is connected", hint: "Live messages are not kept")
             }
-            guard state.outgoingBytes <= limit else {
-                throw DeviceError(.limitExceeded, "\(state.outgoingBytes) bytes already wait for the broker")
+            if let limit {
+                guard state.outgoingBytes <= limit else {
+                    throw DeviceError(.limitExceeded, "\(state.outgoingBytes) bytes already wait for the broker")
+                }
+            } else if state.isFull {
+                return false
             }
             try state.publish(
                 SMQSessionState.Pending(destination: destination, subtopic: subtopic, payload: payload))
+            return true
         }
-        scheduleFlush()
+        if isQueued { scheduleFlush() }
+        return isQueued
     }
 
     /// Publishes and waits for an answer that is sent to this client alone.
@@ -204,22 +211,25 @@ public final class SMQClient: Sendable {
 // MARK: Between the handler and the callers
 
 extension SMQClient {
-    func takeOutput() -> (ByteBuffer, [CheckedContinuation<Void, Never>])? {
-        let output = state.withLock { state -> ByteBuffer? in
-            guard state.outgoingBytes > 0, var machine = state.machine.take() else { return nil }
+    func takeOutput() -> ByteBuffer? {
+        state.withLock { state in
+            guard var machine = state.machine.take() else { return nil }
+            defer { state.machine = machine }
+            guard machine.output.readableBytes > 0 else { return nil }
             var output = ByteBuffer()
             swap(&output, &machine.output)
-            state.machine = machine
             return output
         }
-        guard let output else { return nil }
-        return (
-            output,
-            link.withLock { link in
-                defer { link.waiting = [] }
-                return link.waiting
-            }
-        )
+    }
+
+    /// Lets publishers go on that wait for space, once there is some.
+    func resumePublishers() {
+        let waiting = link.withLock { link -> [CheckedContinuation<Void, Never>] in
+            guard !link.waiting.isEmpty, !isFull else { return [] }
+            defer { link.waiting = [] }
+            return link.waiting
+        }
+        for publisher in waiting { publisher.resume() }
     }
 
     func scheduleFlush() {
@@ -238,7 +248,7 @@ extension SMQClient {
         }
     }
 
-    private var isFull: Bool { state.withLock { $0.outgoingBytes } > configuration.outgoingBytes }
+    private var isFull: Bool { state.withLock { $0.isFull } }
 
     private func waitForSpace() async {
         await withCheckedContinuation { continuation in

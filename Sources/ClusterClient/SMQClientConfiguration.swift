@@ -26,9 +26,9 @@ public struct SMQClientConfiguration: Sendable {
     public var backOff = BackOff()
     /// A session that lasted so long was a good one: the next back-off starts anew.
     public var stableAfter: Duration = .seconds(5)
-    /// Bytes that may wait for the socket; a publisher waits above it.
+    /// Bytes that may wait for the socket or for the id of their topic; a publisher waits above it.
     public var outgoingBytes = 1 << 20
-    /// Messages that may wait for the id of their topic; above it publishing fails.
+    /// Messages that may wait for the id of their topic; a publisher waits above it.
     public var pendingMessages = 1_000
 
     /// A configuration with the default times and limits.

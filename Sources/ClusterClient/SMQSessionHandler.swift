@@ -61,9 +61,9 @@ final class SMQSessionHandler: ChannelInboundHandler {
 
     /// Writes what has gathered. Called once per batch, from any number of publishers.
     func flush(_ context: ChannelHandlerContext) {
-        guard context.channel.isWritable, let (output, waiting) = client.takeOutput() else { return }
-        context.writeAndFlush(wrapOutboundOut(output), promise: nil)
-        for publisher in waiting { publisher.resume() }
+        guard context.channel.isWritable else { return }
+        if let output = client.takeOutput() { context.writeAndFlush(wrapOutboundOut(output), promise: nil) }
+        client.resumePublishers()
     }
 
     private func tick(_ context: ChannelHandlerContext) {

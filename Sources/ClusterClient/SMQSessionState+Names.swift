@@ -79,6 +79,7 @@ extension SMQSessionState {
         if case .topic(let name) = message.destination { request(.create, name) }
         if let subtopic = message.subtopic { request(.createsub, subtopic) }
         pending.append(message)
+        pendingBytes += message.payload.readableBytes
     }
 
     /// What can be known before the message's turn, so that the publisher hears of it.
@@ -173,6 +174,7 @@ extension SMQSessionState {
         for message in pending {
             // A message to a topic that was denied is dropped; the denial is an event.
             if let written = try? write(message), !written { break }
+            pendingBytes -= message.payload.readableBytes
             done += 1
         }
         pending.removeFirst(done)

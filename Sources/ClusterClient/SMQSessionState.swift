@@ -64,6 +64,7 @@ struct SMQSessionState {
     var receivers: [UInt32: [SMQSubscription]] = [:]
     var observedIDs: [UInt32: [SMQObservation]] = [:]
     var pending: [Pending] = []
+    var pendingBytes = 0
 
     // Counters.
     var published: UInt64 = 0
@@ -73,7 +74,12 @@ struct SMQSessionState {
     init(_ configuration: SMQClientConfiguration) { self.configuration = configuration }
 
     var isOpen: Bool { machine?.isOpen ?? false }
-    var outgoingBytes: Int { machine?.output.readableBytes ?? 0 }
+    /// Bytes that wait for the socket, and payloads that wait for their topic's id.
+    var outgoingBytes: Int { (machine?.output.readableBytes ?? 0) + pendingBytes }
+    /// Whether publishers have to wait.
+    var isFull: Bool {
+        outgoingBytes > configuration.outgoingBytes || pending.count >= configuration.pendingMessages
+    }
 
     // MARK: Session
 
@@ -115,6 +121,7 @@ struct SMQSessionState {
         receivers = [:]
         observedIDs = [:]
         pending = []
+        pendingBytes = 0
     }
 
     mutating func tick(now: MonotonicTime) -> (MonotonicTime, Effects) {

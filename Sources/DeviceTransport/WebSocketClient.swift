@@ -24,6 +24,8 @@ enum WebSocketClient {
             version: .http1_1, method: .GET, uri: url.path,
             headers: ["Host": url.authority, "User-Agent": "DeviceSDK"])
         try channel.pipeline.syncOperations.addHTTPClientHandlers(
+            // The broker's first message often comes in the segment of its response.
+            leftOverBytesStrategy: .forwardBytes,
             withClientUpgrade: (
                 upgraders: [upgrader],
                 completionHandler: { context in

@@ -71,6 +71,11 @@ public final class RawConnection: Sendable {
         try await channel.setOption(.autoRead, value: true).get()
     }
 
+    /// Reads no more, until ``startReading()``.
+    public func stopReading() async throws {
+        try await channel.setOption(.autoRead, value: false).get()
+    }
+
     /// Everything that has come so far and was not taken.
     public var received: ByteBuffer { state.withLock { $0.received } }
 
