@@ -104,6 +104,14 @@ let package = Package(
         .testTarget(
             name: "DeviceProtocolsTests", dependencies: ["DeviceProtocols", "DeviceCore", nioCore],
             swiftSettings: strict),
+        .testTarget(
+            name: "LEDDemoTests",
+            dependencies: [
+                "LEDDemo", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSDK", "DeviceSimulator",
+                "DeviceTransport", nioCore,
+                nioPosix, logging, arguments,
+            ],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -86,7 +86,7 @@ struct LEDDemoCommand: AsyncParsableCommand {
         }
     }
 
-    private func options() throws(DeviceError) -> LEDDemoOptions {
+    func options() throws(DeviceError) -> LEDDemoOptions {
         var options = LEDDemoOptions()
         for text in broker { options.brokers.append(try BrokerURL(text)) }
         if let listen { options.listen = try ListenAddress(listen) }
