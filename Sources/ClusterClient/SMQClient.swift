@@ -119,13 +119,17 @@ public final class SMQClient: Sendable {
     ) {
         let announcement = SMQSessionState.Announcement(
             destination: .topic(topic), subtopic: subtopic, payload: payload)
-        state.withLock { state in
+        let isOpen = state.withLock { state in
             state.announcements.append(announcement)
-            guard state.isOpen else { return }
-            try? state.publish(
-                SMQSessionState.Pending(destination: .topic(topic), subtopic: subtopic, payload: payload()))
+            return state.isOpen
         }
-        scheduleFlush()
+        if isOpen { make(announcement) }
+    }
+
+    func make(_ announcement: SMQSessionState.Announcement) {
+        // A session that has ended again announces in the next.
+        try? publishNow(
+            announcement.payload(), to: announcement.destination, subtopic: announcement.subtopic)
     }
 
     /// Publishes to a topic or to a peer, and waits while more than `outgoingBytes` wait for the socket.

@@ -82,6 +82,7 @@ final class SMQSessionHandler: ChannelInboundHandler {
         client.perform(effects)
         if effects.isConnected {
             client.connected(context.channel, url)
+            for announcement in effects.announcements { client.make(announcement) }
             // From the handshake's deadline to the pings' times.
             tick(context)
         }

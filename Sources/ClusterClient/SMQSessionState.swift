@@ -32,6 +32,8 @@ struct SMQSessionState {
         var endedObservations: [SMQObservation] = []
         var denied: [String] = []
         var isConnected = false
+        /// What a session begins with. Its payloads are made by the application, so not under the lock.
+        var announcements: [Announcement] = []
         var credentials: (seed: UInt32, address: String)?
         /// The session is over: why, and whether another attempt is senseless.
         var end: SMQSessionEnd?
@@ -167,6 +169,7 @@ struct SMQSessionState {
             case .connected(let etid):
                 open(etid: etid)
                 effects.isConnected = true
+                effects.announcements = announcements
             case .acknowledged(let type, let name, let id):
                 acknowledge(type, String(buffer: name), id, &effects)
             case .changed(let id, let subscribers):

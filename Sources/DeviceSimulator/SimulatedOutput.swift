@@ -58,7 +58,9 @@ final class SimulatedOutput: OutputRequest {
         mine.withLock { mine in
             guard !mine.isClosed else { return }
             mine.isClosed = true
-            let policy = policy ?? settings.release
+            var policy = policy ?? settings.release
+            // As on a kernel chip, which is asked what was before only then.
+            if policy == .initial, settings.release != .initial { policy = .input }
             if policy == .off { write(0, mask: .max) }
             board.state.withLock { state in
                 for (line, before) in zip(lines, mine.before) {

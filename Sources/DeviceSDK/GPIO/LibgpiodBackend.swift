@@ -69,7 +69,9 @@ public final class LibgpiodBackend: GPIOBackend {
         raw.active_low = settings.activeLow
         raw.values = settings.values
         let handle = try request(lines, &raw, consumer: settings.consumer)
-        return LibgpiodOutput(lines: lines, handle: handle, settings: settings, before: before)
+        return LibgpiodOutput(lines: lines, handle: handle, settings: settings, before: before) { [self] inputs in
+            _ = try? requestInputs(inputs, InputSettings(consumer: settings.consumer, reportsEdges: false)).close()
+        }
     }
 
     /// Takes lines of one chip as inputs; with edges, a thread of their own waits for them.

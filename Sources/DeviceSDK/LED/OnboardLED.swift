@@ -43,6 +43,8 @@ public final class OnboardLED: Sendable {
             try SystemFile.write("none", to: path + "/trigger")
             try SystemFile.write("0", to: path + "/brightness")
         } catch {
+            // The trigger may be gone already; what was there is put back as far as this user may.
+            try? SystemFile.write(trigger, to: path + "/trigger")
             throw Self.explain(error, name)
         }
     }
