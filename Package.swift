@@ -90,6 +90,10 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // What the README shows, compiled with everything else.
+        .executableTarget(
+            name: "blink", dependencies: ["DeviceSDK", "DeviceSimulator"], path: "Examples/blink", swiftSettings: strict),
+
         // Tests.
         .testTarget(name: "DeviceCoreTests", dependencies: ["DeviceCore"], swiftSettings: strict),
         .testTarget(

@@ -1,5 +1,8 @@
 #include "CWebAssets.h"
 
+// #embed is C23, and clang has it in every C.
+#pragma clang diagnostic ignored "-Wc23-extensions"
+
 // Each file of page/ as bytes of the program (C's #embed: no build step, no resource bundle to find at run time).
 static const uint8_t index_html[] = {
 #embed "page/index.html"

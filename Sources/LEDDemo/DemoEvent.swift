@@ -62,11 +62,11 @@ enum DemoEvent: Sendable {
     }
 
     private static func object(_ event: String, _ fields: (String, Value)...) -> String {
-        var text = "{\"event\":\(JSONText.quoted(event))"
+        var text = "{\"event\":\(JSONWriter.quoted(event))"
         for (name, value) in fields {
             text += ",\"\(name)\":"
             switch value {
-            case .text(let string): text += JSONText.quoted(string)
+            case .text(let string): text += JSONWriter.quoted(string)
             case .int(let number): text += "\(number)"
             case .bool(let flag): text += "\(flag)"
             }

@@ -25,16 +25,16 @@ struct DeviceInfo: Sendable {
 
     var payload: ByteBuffer {
         let leds = leds.map { led in
-            "{\"id\":\(led.id),\"name\":\(JSONText.quoted(led.name)),\"color\":\"\(led.color)\",\"on\":\(led.isOn)"
-                + (led.pin.map { ",\"pin\":\($0)" } ?? "") + ",\"line\":\(JSONText.quoted(led.line))}"
+            "{\"id\":\(led.id),\"name\":\(JSONWriter.quoted(led.name)),\"color\":\"\(led.color)\",\"on\":\(led.isOn)"
+                + (led.pin.map { ",\"pin\":\($0)" } ?? "") + ",\"line\":\(JSONWriter.quoted(led.line))}"
         }
         let pins = board.header.map { pin in
-            "{\"pin\":\(pin.number),\"kind\":\"\(pin.kind.rawValue)\",\"signal\":\(JSONText.quoted(pin.signal))}"
+            "{\"pin\":\(pin.number),\"kind\":\"\(pin.kind.rawValue)\",\"signal\":\(JSONWriter.quoted(pin.signal))}"
         }
         let text =
-            "{\"ipaddr\":\(JSONText.quoted(address)),\"devname\":\(JSONText.quoted(name))"
+            "{\"ipaddr\":\(JSONWriter.quoted(address)),\"devname\":\(JSONWriter.quoted(name))"
             + ",\"leds\":[\(leds.joined(separator: ","))]" + (temperature.map { ",\"temp\":\($0)" } ?? "")
-            + ",\"board\":{\"name\":\(JSONText.quoted(board.name)),\"model\":\(JSONText.quoted(board.model))"
+            + ",\"board\":{\"name\":\(JSONWriter.quoted(board.name)),\"model\":\(JSONWriter.quoted(board.model))"
             + ",\"simulated\":\(isSimulated),\"pins\":[\(pins.joined(separator: ","))]}}"
         return ByteBuffer(string: text)
     }
