@@ -4,10 +4,12 @@ import functools
 import http.server
 import json
 import threading
+import urllib.error
+import urllib.request
 
 import pytest
 
-from programs import until
+from programs import Program, binary, free_port, until
 from smq import RawClient, RawDevice, device_info
 
 DEVICE = "/m2m/led/device"
@@ -41,6 +43,27 @@ def test_a_page_of_another_site_may_not_use_the_broker(broker, window, other_sit
     assert stranger.front().title == "Other site"
     assert stranger.front().execute_async_script(OPEN, address) == "refused"
     stranger.front().get_log("browser")
+
+
+def test_on_a_network_the_page_needs_its_token(window):
+    port = free_port()
+    program = Program(binary("LEDDemo"), "--lan", "--listen", f"0.0.0.0:{port}", "--board", "sim", "--json")
+    try:
+        printed = until(lambda: next((e["url"] for e in program.events if e.get("event") == "page"), None), 15,
+                        "the page's address")
+        token = printed.partition("?token=")[2]
+        assert len(token) >= 16
+        page = window(f"http://127.0.0.1:{port}/?token={token}")
+        page.until_here()
+        page.press(1)
+        page.until_led(1, True)
+        for wrong in ("", "?token=", "?token=" + token[:-1] + "x"):
+            assert page.front().execute_async_script(OPEN, f"ws://127.0.0.1:{port}/smq.lsp{wrong}") == "refused"
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/")
+        page.front().get_log("browser")
+    finally:
+        program.stop()
 
 
 def test_hostile_devinfo_does_not_break_the_page(broker, device, window):
