@@ -1,5 +1,6 @@
 """Starts the real programs and ends only what it started."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -7,7 +8,9 @@ import pty
 import select
 import signal
 import socket
+import struct
 import subprocess
+import termios
 import threading
 import time
 
@@ -51,9 +54,12 @@ class Program:
         stdout = subprocess.PIPE
         if terminal:
             self.master, slave = pty.openpty()
+            fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
             stdin = stdout = slave
+        # As in a terminal window: a session of its own, whose controlling terminal it is.
+        own = (lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if terminal else None
         self.process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=subprocess.STDOUT,
-                                        start_new_session=terminal)
+                                        start_new_session=terminal, preexec_fn=own)
         if terminal:
             os.close(slave)
         threading.Thread(target=self._collect, daemon=True).start()
