@@ -1,4 +1,3 @@
-import Synchronization
 
 /// A bounded queue from many senders to one reader, read with `for await`.
 ///
@@ -19,7 +18,7 @@ public final class BoundedStream<Element: Sendable>: AsyncSequence, Sendable {
         var dropped: UInt64 = 0
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     /// The largest number of elements that wait.
     public let limit: Int
 

@@ -1,5 +1,4 @@
 import DeviceCore
-import Synchronization
 
 /// Where the demo's events go: the terminal's picture, plain lines, or JSON.
 final class DemoOutput: Sendable {
@@ -17,7 +16,7 @@ final class DemoOutput: Sendable {
     }
 
     let style: Style
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     init(style: Style) { self.style = style }
 

@@ -3,7 +3,6 @@ import DeviceCore
 import DeviceProtocols
 import DeviceSDK
 import NIOCore
-import Synchronization
 
 /// The device of the LED demo: its LEDs, switched through a broker and from here, by the public contract.
 final class LEDDevice: Sendable {
@@ -18,7 +17,7 @@ final class LEDDevice: Sendable {
     let board: Board
     let isSimulated: Bool
     let client: SMQClient
-    private let temperature = Mutex<Int?>(nil)
+    private let temperature = Locked<Int?>(nil)
     private let report: @Sendable (DemoEvent) -> Void
 
     init(
