@@ -17,6 +17,7 @@ let nioWebSocket: Target.Dependency = .product(name: "NIOWebSocket", package: "s
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -66,7 +67,7 @@ let package = Package(
             dependencies: ["DeviceCore", "DeviceProtocols", "DeviceTransport", nioCore, nioPosix, logging],
             swiftSettings: strict),
         .target(
-            name: "DeviceWeb", dependencies: ["CWebAssets", "DeviceCore", "DeviceTransport", nioCore],
+            name: "DeviceWeb", dependencies: ["CWebAssets", "DeviceTransport", nioCore],
             swiftSettings: strict),
         .target(name: "DeviceSimulator", dependencies: ["DeviceCore"], swiftSettings: strict),
         .target(
@@ -77,19 +78,39 @@ let package = Package(
         .executableTarget(
             name: "LEDDemo",
             dependencies: [
-                "DeviceSDK", "DeviceSimulator", "SMQBroker", "DeviceWeb", "DeviceTransport", "DeviceProtocols",
-                logging, arguments,
+                "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSDK", "DeviceSimulator", "DeviceTransport",
+                "DeviceWeb", "SMQBroker", nioCore, nioPosix, logging, signals, arguments,
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "smq-broker",
-            dependencies: ["SMQBroker", "DeviceWeb", "DeviceTransport", "DeviceCore", nioCore, nioPosix, logging, arguments],
+            dependencies: [
+                "DeviceCore", "DeviceProtocols", "DeviceTransport", "DeviceWeb", "SMQBroker", nioCore, nioPosix, logging,
+                signals, arguments,
+            ],
             swiftSettings: strict),
+
+        // What the README shows, compiled with everything else.
+        .executableTarget(
+            name: "blink", dependencies: ["DeviceSDK", "DeviceSimulator"], path: "Examples/blink", swiftSettings: strict),
 
         // Tests.
         .testTarget(name: "DeviceCoreTests", dependencies: ["DeviceCore"], swiftSettings: strict),
         .testTarget(
+            name: "DeviceSimulatorTests", dependencies: ["DeviceSimulator", "DeviceCore"], swiftSettings: strict),
+        .testTarget(
+            name: "DeviceSDKTests", dependencies: ["CDeviceShim", "DeviceSDK", "DeviceSimulator", "DeviceCore"],
+            swiftSettings: strict),
+        .testTarget(
             name: "DeviceProtocolsTests", dependencies: ["DeviceProtocols", "DeviceCore", nioCore],
+            swiftSettings: strict),
+        .testTarget(
+            name: "LEDDemoTests",
+            dependencies: [
+                "LEDDemo", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSDK", "DeviceSimulator",
+                "DeviceTransport", nioCore,
+                nioPosix, logging, arguments,
+            ],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -1,10 +1,60 @@
 #include "CWebAssets.h"
 
+// #embed is C23, and clang has it in every C.
+#pragma clang diagnostic ignored "-Wc23-extensions"
+
+// Each file of page/ as bytes of the program (C's #embed: no build step, no resource bundle to find at run time).
 static const uint8_t index_html[] = {
 #embed "page/index.html"
 };
+static const uint8_t style_css[] = {
+#embed "page/style.css"
+};
+static const uint8_t page_js[] = {
+#embed "page/page.js"
+};
+static const uint8_t view_js[] = {
+#embed "page/view.js"
+};
+static const uint8_t header_js[] = {
+#embed "page/header.js"
+};
+static const uint8_t model_js[] = {
+#embed "page/model.js"
+};
+static const uint8_t devinfo_js[] = {
+#embed "page/devinfo.js"
+};
+static const uint8_t smq_js[] = {
+#embed "page/smq.js"
+};
+static const uint8_t smq_frames_js[] = {
+#embed "page/smq-frames.js"
+};
+static const uint8_t smq_names_js[] = {
+#embed "page/smq-names.js"
+};
+static const uint8_t smq_settings_js[] = {
+#embed "page/smq-settings.js"
+};
+static const uint8_t favicon_svg[] = {
+#embed "page/favicon.svg"
+};
+
+#define JAVASCRIPT "text/javascript; charset=utf-8"
 
 const cweb_asset cweb_assets[] = {
     {"index.html", "text/html; charset=utf-8", index_html, sizeof index_html},
+    {"style.css", "text/css; charset=utf-8", style_css, sizeof style_css},
+    {"page.js", JAVASCRIPT, page_js, sizeof page_js},
+    {"view.js", JAVASCRIPT, view_js, sizeof view_js},
+    {"header.js", JAVASCRIPT, header_js, sizeof header_js},
+    {"model.js", JAVASCRIPT, model_js, sizeof model_js},
+    {"devinfo.js", JAVASCRIPT, devinfo_js, sizeof devinfo_js},
+    {"smq.js", JAVASCRIPT, smq_js, sizeof smq_js},
+    {"smq-frames.js", JAVASCRIPT, smq_frames_js, sizeof smq_frames_js},
+    {"smq-names.js", JAVASCRIPT, smq_names_js, sizeof smq_names_js},
+    {"smq-settings.js", JAVASCRIPT, smq_settings_js, sizeof smq_settings_js},
+    {"favicon.svg", "image/svg+xml", favicon_svg, sizeof favicon_svg},
 };
 const size_t cweb_asset_count = sizeof cweb_assets / sizeof cweb_assets[0];

@@ -1,7 +1,6 @@
 import DeviceCore
 import DeviceProtocols
 import NIOCore
-import Synchronization
 
 /// The one handler between a connection to a broker and the client's state.
 final class SMQSessionHandler: ChannelInboundHandler {
@@ -82,6 +81,7 @@ final class SMQSessionHandler: ChannelInboundHandler {
         client.perform(effects)
         if effects.isConnected {
             client.connected(context.channel, url)
+            for announcement in effects.announcements { client.make(announcement) }
             // From the handshake's deadline to the pings' times.
             tick(context)
         }

@@ -9,13 +9,6 @@ extension SMQSessionState {
         session += 1
         for subscription in subscriptions.values.sorted(by: { $0.key < $1.key }) { subscribe(subscription, etid: etid) }
         for observation in observations.values.sorted(by: { $0.key < $1.key }) { observe(observation) }
-        for announcement in announcements {
-            // A limit that a session begins with cannot be reached: the queue was emptied.
-            try? publish(
-                Pending(
-                    destination: announcement.destination, subtopic: announcement.subtopic,
-                    payload: announcement.payload()))
-        }
     }
 
     mutating func subscribe(_ subscription: SMQSubscription, etid: UInt32) {

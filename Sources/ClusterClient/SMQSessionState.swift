@@ -32,6 +32,8 @@ struct SMQSessionState {
         var endedObservations: [SMQObservation] = []
         var denied: [String] = []
         var isConnected = false
+        /// What a session begins with. Its payloads are made by the application, so not under the lock.
+        var announcements: [Announcement] = []
         var credentials: (seed: UInt32, address: String)?
         /// The session is over: why, and whether another attempt is senseless.
         var end: SMQSessionEnd?
@@ -126,36 +128,53 @@ struct SMQSessionState {
     // MARK: Receiving
 
     mutating func receive(_ bytes: ByteBuffer, now: MonotonicTime) -> Effects {
-        guard var machine = machine.take() else { return Effects() }
-        var deliveries: [(SMQSubscription, [SMQMessage])] = []
+        var effects = Effects()
+        route(into: &effects) { machine, onPublish in machine.receive(bytes, now: now, onPublish: onPublish) }
+        // Each event can change who gets what follows it.
+        while handleEvents(into: &effects) {
+            route(into: &effects) { machine, onPublish in machine.proceed(onPublish: onPublish) }
+        }
+        return effects
+    }
+
+    /// Lets the machine read up to its next event and sorts the messages by receiver.
+    private mutating func route(
+        into effects: inout Effects,
+        _ read: (inout SMQClientStateMachine, (UInt32, UInt32, UInt32, ByteBuffer) -> Void) -> Void
+    ) {
+        guard var machine = machine.take() else { return }
         let tables = (receivers: receivers, topics: topicNames, subtopics: subtopicNames, session: session)
         var received: UInt64 = 0
         var unclaimed: UInt64 = 0
-        machine.receive(bytes, now: now) { destination, publisher, subtopic, payload in
+        read(&machine) { destination, publisher, subtopic, payload in
             received += 1
             guard let receivers = tables.receivers[destination] else { return unclaimed += 1 }
             let message = SMQMessage(
                 topic: tables.topics[destination], subtopic: subtopic == 0 ? nil : tables.subtopics[subtopic],
                 publisher: SMQPeer(id: publisher, session: tables.session), payload: payload)
             for receiver in receivers where receiver.subtopic == nil || receiver.subtopic == message.subtopic {
-                if let last = deliveries.indices.last, deliveries[last].0 === receiver {
-                    deliveries[last].1.append(message)
+                if let last = effects.deliveries.indices.last, effects.deliveries[last].0 === receiver {
+                    effects.deliveries[last].1.append(message)
                 } else {
-                    deliveries.append((receiver, [message]))
+                    effects.deliveries.append((receiver, [message]))
                 }
             }
         }
         self.received += received
         self.unclaimed += unclaimed
         self.machine = machine
-        var effects = handleEvents()
-        effects.deliveries = deliveries
-        return effects
     }
 
     private mutating func handleEvents() -> Effects {
         var effects = Effects()
-        for event in machine?.takeEvents() ?? [] {
+        _ = handleEvents(into: &effects)
+        return effects
+    }
+
+    /// - Returns: whether there were any.
+    private mutating func handleEvents(into effects: inout Effects) -> Bool {
+        let events = machine?.takeEvents() ?? []
+        for event in events {
             switch event {
             case .credentialsNeeded(let seed, let address):
                 self.address = address
@@ -167,6 +186,7 @@ struct SMQSessionState {
             case .connected(let etid):
                 open(etid: etid)
                 effects.isConnected = true
+                effects.announcements = announcements
             case .acknowledged(let type, let name, let id):
                 acknowledge(type, String(buffer: name), id, &effects)
             case .changed(let id, let subscribers):
@@ -182,7 +202,7 @@ struct SMQSessionState {
             case .failed(let error): effects.end = .failed(error)
             }
         }
-        return effects
+        return !events.isEmpty
     }
 }
 

@@ -1,4 +1,3 @@
-import Synchronization
 
 /// A bounded queue from many senders to one reader, read with `for await`.
 ///
@@ -19,7 +18,7 @@ public final class BoundedStream<Element: Sendable>: AsyncSequence, Sendable {
         var dropped: UInt64 = 0
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     /// The largest number of elements that wait.
     public let limit: Int
 
@@ -92,24 +91,35 @@ public final class BoundedStream<Element: Sendable>: AsyncSequence, Sendable {
         }
     }
 
+    /// The next element, nil when nothing waits, and whether the stream has ended.
+    fileprivate func takeNext() -> (element: Element?, isEnd: Bool) {
+        state.withLock { state in
+            guard state.elements.count > state.head else { return (nil, state.isFinished) }
+            defer {
+                state.head += 1
+                if state.head == state.elements.count {
+                    state.elements.removeAll(keepingCapacity: state.elements.capacity <= 64)
+                    state.head = 0
+                }
+            }
+            return (state.elements[state.head], false)
+        }
+    }
+
     /// Reads the elements in order; ends with ``finish()`` or when the reading task is cancelled.
+    ///
+    /// It holds nothing back: what a reader that stops has not taken, the next reader gets.
     public struct AsyncIterator: AsyncIteratorProtocol {
         let stream: BoundedStream
-        var batch: [Element] = []
-        var position = 0
 
         /// The next element, or nil at the end.
         public mutating func next() async -> Element? {
-            while true {
-                if position < batch.count {
-                    defer { position += 1 }
-                    return batch[position]
-                }
-                guard !Task.isCancelled, let taken = stream.takeAll() else { return nil }
-                batch = taken
-                position = 0
-                if batch.isEmpty { await stream.wait() }
+            while !Task.isCancelled {
+                let (element, isEnd) = stream.takeNext()
+                if element != nil || isEnd { return element }
+                await stream.wait()
             }
+            return nil
         }
     }
 

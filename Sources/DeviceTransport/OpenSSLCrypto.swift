@@ -23,4 +23,12 @@ public struct OpenSSLCrypto: Crypto {
         }
         return bytes
     }
+
+    /// A secret for addresses of pages: 128 random bits in hexadecimal.
+    public func accessToken() throws(DeviceError) -> String {
+        try randomBytes(16).map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.count == 1 ? "0" + digits : digits
+        }.joined()
+    }
 }

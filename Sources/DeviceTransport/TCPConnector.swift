@@ -2,7 +2,6 @@ public import DeviceCore
 public import DeviceProtocols
 public import NIOCore
 import NIOPosix
-import Synchronization
 
 /// Opens connections to brokers.
 public enum TCPConnector {
@@ -48,7 +47,7 @@ public enum TCPConnector {
     /// The connection, or an error at once when the task is cancelled; a connection that comes later is closed.
     private static func firstOf(_ connecting: EventLoopFuture<any Channel>) async throws -> any Channel {
         let winner = connecting.eventLoop.makePromise(of: (any Channel).self)
-        let isDecided = Mutex(false)
+        let isDecided = Locked(false)
         @Sendable func decide() -> Bool {
             isDecided.withLock { decided in
                 defer { decided = true }

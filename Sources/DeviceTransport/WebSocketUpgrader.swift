@@ -30,7 +30,7 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader, Sendable {
             self.install.set(install)
             let accept = try WebSocketHandshake.accept(key: key)
             var headers = initialResponseHeaders
-            headers.add(name: "Upgrade", value: "websocket")
+            headers.replaceOrAdd(name: "Upgrade", value: "websocket")
             headers.add(name: "Sec-WebSocket-Accept", value: accept)
             headers.replaceOrAdd(name: "Connection", value: "upgrade")
             return headers

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DeviceCore
+import DeviceProtocols
 import DeviceTransport
 import DeviceWeb
 import Glibc
@@ -7,21 +8,85 @@ import Logging
 import NIOCore
 import NIOPosix
 import SMQBroker
+import UnixSignals
 
 @main
 struct SMQBrokerCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "smq-broker", abstract: "A SMQ broker.")
+    static let configuration = CommandConfiguration(
+        commandName: "smq-broker",
+        abstract: "A SMQ broker with the LED page: raw SMQ and WebSocket at /smq.lsp, the page at /, on one port.",
+        discussion: """
+            /health and /metrics (Prometheus text) are for machines. It ends with SIGTERM or SIGINT.
 
-    @Option var listen = "127.0.0.1:8080"
+            Exit status: 0 done, 64 usage, 69 unavailable, 77 permission.
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "Where to listen. Example: --listen 127.0.0.1:9000, or --lan --listen 0.0.0.0:8080", valueName: "addr:port"))
+    var listen = "127.0.0.1:8080"
+
+    @Flag(help: "Allow an address that other machines reach; clients and pages then need the token that is printed. Example: --lan --listen 0.0.0.0:8080")
+    var lan = false
+
+    @Flag(help: "With --lan: no token and no check of Host and Origin, for pages and devices of others.")
+    var open = false
+
+    @Option(help: ArgumentHelp("Clients at once. Example: --max-clients 500", valueName: "number"))
+    var maxClients = 10_000
+
+    @Flag(help: "Log each session to standard error.")
+    var verbose = false
 
     func run() async throws {
+        do throws(DeviceError) { try await serve() } catch {
+            let text = Array("smq-broker: \(error)\n".utf8)
+            _ = write(STDERR_FILENO, text, text.count)
+            throw ExitCode(error.exitStatus)
+        }
+    }
+
+    private func serve() async throws(DeviceError) {
+        let address = try ListenAddress(listen)
+        guard address.isLoopback || lan else {
+            throw DeviceError(
+                .invalidArgument, "\(address) is reachable from other machines",
+                hint: "Add --lan, which protects it by a token")
+        }
+        guard !open || lan else { throw DeviceError(.invalidArgument, "--open needs --lan") }
+        guard (1...1_000_000).contains(maxClients) else {
+            throw DeviceError(.invalidArgument, "--max-clients is a number from 1 to 1000000")
+        }
+        let token = lan && !open ? try OpenSSLCrypto().accessToken() : nil
+        OpenFiles.raiseLimit()
+
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let loop = group.next()
-        let logger = Logger(label: "smq-broker")
-        let broker = SMQBroker(eventLoop: loop, logger: logger)
+        var logger = Logger(label: "smq-broker") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = verbose ? .debug : .notice
+        var configuration = SMQBroker.Configuration()
+        configuration.limits.clients = maxClients
+        let broker = SMQBroker(configuration, eventLoop: group.next(), logger: logger)
+        var routes = WebPages.routes
+        routes.merge(broker.routes())
+        routes.merge(OperationPages.routes(isReady: { true }, metrics: { await broker.snapshot().metrics }))
+        var limits = HTTPListener.Limits()
+        limits.connections = maxClients + 500
         let listener = try await HTTPListener.start(
-            on: ListenAddress(listen), eventLoop: loop, routes: broker.routes(), logger: logger)
-        print("listening on \(listener.address)")
-        try await Task.sleep(for: .seconds(100_000))
+            on: address, eventLoop: group.next(), routes: routes,
+            access: HTTPAccessPolicy(names: HostName.ownNames, token: token, isOpen: open), limits: limits, logger: logger)
+        let query = token.map { "?token=\($0)" } ?? ""
+        Self.say("Page: http://\(listener.address)/\(query)")
+        Self.say("Broker: smq://\(listener.address)/smq.lsp\(query)")
+        if open { Self.say("Open: anybody on this network can use this broker, and so can any web page that is open there.") }
+        for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { break }
+        await broker.shutDown()
+        await listener.close()
+        try? await group.shutdownGracefully()
+    }
+
+    /// Unbuffered, so that a line reaches a pipe at once.
+    private static func say(_ line: String) {
+        let bytes = Array((line + "\n").utf8)
+        _ = write(STDOUT_FILENO, bytes, bytes.count)
     }
 }

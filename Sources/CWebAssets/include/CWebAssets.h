@@ -12,3 +12,6 @@ typedef struct {
 
 extern const cweb_asset cweb_assets[];
 extern const size_t cweb_asset_count;
+
+// The table, in a form that Swift can read: it does not see arrays without a length.
+static inline const cweb_asset *cweb_assets_table(void) { return cweb_assets; }

@@ -45,6 +45,9 @@ public struct Board: Hashable, Sendable {
         Board(name: "unknown", model: model.isEmpty ? "unknown machine" : model)
     }
 
+    /// Whether the GPIO driver accepts a pull resistor and does nothing (Rockchip): inputs need one outside.
+    public var ignoresBias: Bool { compatible.contains { $0.hasPrefix("rockchip,") } }
+
     /// The header pin with this number, or nil.
     public func pin(_ number: Int) -> HeaderPin? { header.first { $0.number == number } }
 

@@ -22,8 +22,9 @@ public struct GPIOLine: Hashable, Sendable, CustomStringConvertible {
 
     /// For a person: `GPIO17 (pin 11, pinctrl-bcm2711:17)`.
     public var description: String {
-        let place = pin.map { "pin \($0), " } ?? ""
-        return name.map { "\($0) (\(place)\(chip):\(offset))" } ?? "\(chip):\(offset)" + (pin.map { " (pin \($0))" } ?? "")
+        let place = "\(chip):\(offset)"
+        guard let name else { return place + (pin.map { " (pin \($0))" } ?? "") }
+        return "\(name) (" + (pin.map { "pin \($0), " } ?? "") + place + ")"
     }
 }
 

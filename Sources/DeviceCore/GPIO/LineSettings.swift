@@ -28,7 +28,8 @@ public enum ReleasePolicy: String, Hashable, Sendable, CaseIterable {
     case leave
     /// Made an input first, so that it drives nothing.
     case input
-    /// Given the direction and level that it had before.
+    /// Given the direction and level that it had before; to be asked for at the start. Asked for only at the end, where
+    /// what was before is not known, it is ``input``.
     case initial
 }
 

@@ -1,7 +1,6 @@
 import CDeviceShim
 import DeviceCore
 import Glibc
-import Synchronization
 
 /// Outputs of a kernel chip. A write is one lock without contention and one system call.
 final class LibgpiodOutput: OutputRequest {
@@ -20,13 +19,19 @@ final class LibgpiodOutput: OutputRequest {
     let lines: [GPIOLine]
     private let settings: OutputSettings
     private let before: [Before]
-    private let state: Mutex<State>
+    private let makeInputs: @Sendable ([GPIOLine]) -> Void
+    private let state: Locked<State>
 
-    init(lines: [GPIOLine], handle: RequestHandle, settings: OutputSettings, before: [Before]) {
+    /// `before` is empty unless it may be asked for; `makeInputs` turns free lines into inputs.
+    init(
+        lines: [GPIOLine], handle: RequestHandle, settings: OutputSettings, before: [Before],
+        makeInputs: @escaping @Sendable ([GPIOLine]) -> Void
+    ) {
         self.lines = lines
         self.settings = settings
         self.before = before
-        state = Mutex(State(handle: handle, values: settings.values))
+        self.makeInputs = makeInputs
+        state = Locked(State(handle: handle, values: settings.values))
     }
 
     deinit { close(nil) }
@@ -49,26 +54,32 @@ final class LibgpiodOutput: OutputRequest {
         state.withLock { state in
             guard let handle = state.handle else { return }
             state.handle = nil
+            var policy = policy ?? settings.release
+            // What was before is only known where it was asked for at the start.
+            if policy == .initial, before.count != lines.count { policy = .input }
             // Nobody is left to tell when one of these fails.
-            switch policy ?? settings.release {
+            switch policy {
             case .leave: break
             case .off: cdev_request_set(handle.pointer, 0, .max)
             case .input: cdev_request_to_input(handle.pointer)
-            case .initial: restore(handle)
+            case .initial: return restore(handle)
             }
             handle.release()
         }
     }
 
-    /// Outputs get their level back; where all lines were inputs they become inputs again.
+    /// Gives every line the direction and level that it had, and releases the request.
     private func restore(_ handle: RequestHandle) {
-        guard before.count == lines.count else { return }
-        if before.allSatisfy({ !$0.isOutput }) {
-            cdev_request_to_input(handle.pointer)
-            return
-        }
         var levels: UInt64 = 0
         for (index, line) in before.enumerated() where line.isHigh { levels |= 1 << UInt64(index) }
-        cdev_request_set(handle.pointer, levels ^ settings.activeLow, .max)
+        let inputs = zip(lines, before).filter { !$0.1.isOutput }.map(\.0)
+        if inputs.count == lines.count {
+            cdev_request_to_input(handle.pointer)
+        } else {
+            cdev_request_set(handle.pointer, levels ^ settings.activeLow, .max)
+        }
+        handle.release()
+        // A request has one direction for all its lines: those that were inputs among outputs are made inputs alone.
+        if inputs.count < lines.count, !inputs.isEmpty { makeInputs(inputs) }
     }
 }

@@ -1,5 +1,4 @@
 import DeviceCore
-import Synchronization
 
 /// The state of an LED, shared by its owner and its background effect.
 ///
@@ -24,12 +23,12 @@ final class LEDDriver: Sendable {
 
     let request: any OutputRequest
     private let clock: DeviceClock
-    private let state: Mutex<State>
+    private let state: Locked<State>
 
     init(request: any OutputRequest, isLit: Bool, clock: DeviceClock) {
         self.request = request
         self.clock = clock
-        state = Mutex(State(brightness: isLit ? 1 : 0))
+        state = Locked(State(brightness: isLit ? 1 : 0))
     }
 
     var brightness: Double { state.withLock { $0.brightness } }

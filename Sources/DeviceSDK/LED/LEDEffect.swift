@@ -62,8 +62,11 @@ private struct Pace {
 
     /// False when the task was cancelled.
     mutating func sleep(_ duration: Duration) async -> Bool {
-        next = max(next + duration, clock.now)
-        return (try? await clock.sleep(until: next)) != nil && !Task.isCancelled
+        let due = next + duration
+        guard (try? await clock.sleep(until: due)) != nil, !Task.isCancelled else { return false }
+        let now = clock.now
+        next = now - due > duration ? now : due
+        return true
     }
 
     /// One period of pulse width modulation. Levels too close to 0 or 1 to be switched are left dark or lit.

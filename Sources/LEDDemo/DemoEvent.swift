@@ -1,0 +1,76 @@
+import DeviceCore
+
+/// What happens in the demo: shown in the terminal, or printed as lines of JSON.
+enum DemoEvent: Sendable {
+    case started(board: String, model: String, isSimulated: Bool, leds: Int)
+    case page(String)
+    case connected(node: String, address: String)
+    case disconnected(node: String, reason: String, hint: String?, retryIn: Duration, wasConnected: Bool)
+    /// `source` says who switched it: "page", "terminal", "button".
+    case led(id: Int, name: String, isOn: Bool, source: String)
+    case temperature(tenths: Int)
+    case watchers(Int)
+    case warning(String)
+    case ended(reason: String)
+
+    /// One line of JSON.
+    var json: String {
+        switch self {
+        case .started(let board, let model, let isSimulated, let leds):
+            Self.object(
+                "started", ("board", .text(board)), ("model", .text(model)), ("simulated", .bool(isSimulated)),
+                ("leds", .int(leds)))
+        case .page(let url): Self.object("page", ("url", .text(url)))
+        case .connected(let node, let address):
+            Self.object("connected", ("broker", .text(node)), ("address", .text(address)))
+        case .disconnected(let node, let reason, let hint, let retryIn, let wasConnected):
+            Self.object(
+                "disconnected", ("broker", .text(node)), ("reason", .text(reason)), ("hint", .text(hint ?? "")),
+                ("retryInMilliseconds", .int(Int(retryIn.wholeNanoseconds / 1_000_000))),
+                ("wasConnected", .bool(wasConnected)))
+        case .led(let id, let name, let isOn, let source):
+            Self.object("led", ("id", .int(id)), ("name", .text(name)), ("on", .bool(isOn)), ("source", .text(source)))
+        case .temperature(let tenths): Self.object("temperature", ("tenths", .int(tenths)))
+        case .watchers(let count): Self.object("watchers", ("count", .int(count)))
+        case .warning(let text): Self.object("warning", ("text", .text(text)))
+        case .ended(let reason): Self.object("ended", ("reason", .text(reason)))
+        }
+    }
+
+    /// The line for a plain log, or nil for what a log does not need.
+    var line: String? {
+        switch self {
+        case .started(_, let model, let isSimulated, let leds):
+            "Board: \(model)\(isSimulated ? " (simulated)" : ""), \(leds) LEDs"
+        case .page(let url): "Page: \(url)"
+        case .connected(let node, let address): "Connected to: \(node) (as \(address))"
+        case .disconnected(let node, let reason, let hint, let retryIn, let wasConnected):
+            (wasConnected ? "Lost \(node): " : "Cannot use \(node): ") + reason + ". "
+                + (hint.map { "\($0). " } ?? "") + "Trying again in \(retryIn.wholeNanoseconds / 1_000_000) ms."
+        case .led(let id, let name, let isOn, let source): "LED \(id) (\(name)) \(isOn ? "on" : "off"), by \(source)"
+        case .temperature: nil
+        case .watchers(let count): "\(count) page\(count == 1 ? "" : "s") watching"
+        case .warning(let text): text
+        case .ended(let reason): "Ended: \(reason)"
+        }
+    }
+
+    private enum Value {
+        case text(String)
+        case int(Int)
+        case bool(Bool)
+    }
+
+    private static func object(_ event: String, _ fields: (String, Value)...) -> String {
+        var text = "{\"event\":\(JSONWriter.quoted(event))"
+        for (name, value) in fields {
+            text += ",\"\(name)\":"
+            switch value {
+            case .text(let string): text += JSONWriter.quoted(string)
+            case .int(let number): text += "\(number)"
+            case .bool(let flag): text += "\(flag)"
+            }
+        }
+        return text + "}"
+    }
+}

@@ -1,0 +1,41 @@
+import DeviceCore
+import DeviceProtocols
+import DeviceSDK
+import NIOCore
+
+/// The device's description, which pages show.
+///
+/// The contract's own keys come first; `board`, `pin` and `line` are ours, and other pages ignore them.
+struct DeviceInfo: Sendable {
+    struct Item: Sendable {
+        var id: Int
+        var name: String
+        var color: String
+        var isOn: Bool
+        var pin: Int?
+        var line: String
+    }
+
+    var address: String
+    var name: String
+    var leds: [Item]
+    var temperature: Int?
+    var board: Board
+    var isSimulated: Bool
+
+    var payload: ByteBuffer {
+        let leds = leds.map { led in
+            "{\"id\":\(led.id),\"name\":\(JSONWriter.quoted(led.name)),\"color\":\"\(led.color)\",\"on\":\(led.isOn)"
+                + (led.pin.map { ",\"pin\":\($0)" } ?? "") + ",\"line\":\(JSONWriter.quoted(led.line))}"
+        }
+        let pins = board.header.map { pin in
+            "{\"pin\":\(pin.number),\"kind\":\"\(pin.kind.rawValue)\",\"signal\":\(JSONWriter.quoted(pin.signal))}"
+        }
+        let text =
+            "{\"ipaddr\":\(JSONWriter.quoted(address)),\"devname\":\(JSONWriter.quoted(name))"
+            + ",\"leds\":[\(leds.joined(separator: ","))]" + (temperature.map { ",\"temp\":\($0)" } ?? "")
+            + ",\"board\":{\"name\":\(JSONWriter.quoted(board.name)),\"model\":\(JSONWriter.quoted(board.model))"
+            + ",\"simulated\":\(isSimulated),\"pins\":[\(pins.joined(separator: ","))]}}"
+        return ByteBuffer(string: text)
+    }
+}

@@ -1,0 +1,241 @@
+import ClusterClient
+import DeviceCore
+import DeviceProtocols
+import DeviceSDK
+import DeviceSimulator
+import DeviceTransport
+import Logging
+import NIOCore
+import NIOPosix
+import UnixSignals
+
+/// The demo: board, device, terminal and, without another broker, broker and page.
+struct LEDDemo: Sendable {
+    let options: LEDDemoOptions
+    let output: DemoOutput
+    private let logger: Logger
+
+    init(options: LEDDemoOptions) {
+        self.options = options
+        output = DemoOutput(style: options.isJSON ? .json : StandardOutput.isTerminal ? .screen : .lines)
+        var logger = Logger(label: "LEDDemo") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = options.isVerbose ? .debug : .critical
+        self.logger = logger
+    }
+
+    /// Runs until it is told to end.
+    ///
+    /// - Returns: 0, or 69 when no broker was ever connected.
+    func run() async throws(DeviceError) -> Int32 {
+        let board = try DemoBoard.choose(options)
+        try LEDSpecification.checkLines(options.leds, on: board.backend)
+        let leds = try openLEDs(on: board.backend)
+        defer { for state in leds { state.led.close(options.onExit) } }
+        if let note = board.note { output.note(note) }
+        let button = try options.button.map { spec throws(DeviceError) in
+            try Button(spec.line, on: board.backend, consumer: "LEDDemo button")
+        }
+        defer { button?.close() }
+
+        // One thread for everything that waits for the network.
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let eventLoop = group.next()
+        let embedded = try await startBroker(eventLoop)
+        let client = SMQClient(try clientConfiguration(board, embedded), eventLoop: eventLoop, logger: logger)
+        let device = LEDDevice(
+            name: options.name ?? "LEDDemo on \(HostName.current)", leds: leds, board: board.backend.board,
+            isSimulated: board.simulated != nil, client: client, report: output.report)
+        announce(board, leds, embedded)
+        let status = await serve(device, board, button)
+        await embedded?.stop()
+        try? await group.shutdownGracefully()
+        output.end()
+        return try status.get()
+    }
+
+    // MARK: Parts
+
+    private func openLEDs(on backend: any GPIOBackend) throws(DeviceError) -> [LEDDevice.LEDState] {
+        var states: [LEDDevice.LEDState] = []
+        do throws(DeviceError) {
+            for (index, specification) in options.leds.enumerated() {
+                let led = try LED(
+                    specification.line, on: backend, activeLow: specification.isActiveLow, release: options.onExit,
+                    consumer: "LEDDemo \(specification.name)")
+                states.append(LEDDevice.LEDState(id: index + 1, specification: specification, led: led))
+            }
+            return states
+        } catch {
+            for state in states { state.led.close(options.onExit) }
+            throw error
+        }
+    }
+
+    private func startBroker(_ eventLoop: any EventLoop) async throws(DeviceError) -> EmbeddedBroker? {
+        guard options.brokers.isEmpty else { return nil }
+        var access = HTTPAccessPolicy(names: HostName.ownNames, isOpen: options.isOpen)
+        if options.isLAN, !options.isOpen { access.token = try OpenSSLCrypto().accessToken() }
+        return try await EmbeddedBroker.start(
+            on: options.listen, defaultHost: options.isLAN ? "0.0.0.0" : "127.0.0.1", access: access,
+            eventLoop: eventLoop, logger: logger)
+    }
+
+    private func clientConfiguration(
+        _ board: DemoBoard, _ embedded: EmbeddedBroker?
+    ) throws(DeviceError) -> SMQClientConfiguration {
+        var brokers = options.brokers
+        if let embedded {
+            let host = embedded.listener.address.host == "0.0.0.0" ? "127.0.0.1" : embedded.listener.address.host
+            let own = ListenAddress(host: host, port: embedded.listener.address.port)
+            brokers = [try BrokerURL("smq://\(own)/smq.lsp" + (embedded.token.map { "?token=\($0)" } ?? ""))]
+        }
+        var configuration = SMQClientConfiguration(
+            brokers: brokers, uid: MachineIdentity.uid(isSimulated: board.simulated != nil))
+        configuration.information = options.name ?? HostName.current
+        // The public demo's password; its broker ignores it. Another one comes by DEVICE_PASSWORD.
+        let password = Environment.value("DEVICE_PASSWORD") ?? "qwerty"
+        configuration.credentials = { seed, _ in
+            try LEDContract.credentials(password: password, seed: seed, sha1: OpenSSLCrypto().sha1)
+        }
+        return configuration
+    }
+
+    private func announce(_ board: DemoBoard, _ leds: [LEDDevice.LEDState], _ embedded: EmbeddedBroker?) {
+        output.update { screen in
+            let model = board.backend.board.model
+            screen.title = "\(model)\(board.simulated == nil ? "" : " (simulated)")"
+            screen.leds = leds.map { state in
+                let pin = state.led.line?.pin.map { ", pin \($0)" } ?? ""
+                return TerminalScreen.LEDRow(
+                    id: state.id, name: state.specification.name, color: state.specification.color.rawValue,
+                    line: (state.led.line?.name ?? "\(state.specification.line)") + pin, isOn: false)
+            }
+            screen.keys = "1-\(min(9, leds.count)) toggle a LED"
+            if board.simulated != nil { screen.keys += "   ↑ ↓ temperature" }
+            if board.simulated != nil, options.button != nil { screen.keys += "   b button" }
+            screen.keys += "   q quit"
+        }
+        output.report(
+            .started(
+                board: board.backend.board.name, model: board.backend.board.model,
+                isSimulated: board.simulated != nil, leds: leds.count))
+        guard let embedded else { return }
+        let query = embedded.token.map { "?token=\($0)" } ?? ""
+        let address = embedded.listener.address
+        let hosts = address.host == "0.0.0.0" ? LANAddresses.addresses : [address.host]
+        for host in hosts.isEmpty ? ["127.0.0.1"] : hosts {
+            output.report(.page("http://\(ListenAddress(host: host, port: address.port))/\(query)"))
+        }
+        if options.isOpen {
+            output.report(.warning("Open: anybody on this network can switch these LEDs, and so can any web page that is open there."))
+        }
+    }
+
+    // MARK: Running
+
+    /// What a part of the demo says when it returns.
+    private enum Outcome {
+        /// It had nothing more to do; the others go on.
+        case idle
+        /// The demo ends.
+        case end(DeviceError?)
+    }
+
+    private func serve(
+        _ device: LEDDevice, _ board: DemoBoard, _ button: Button?
+    ) async -> Result<Int32, DeviceError> {
+        let terminal = TerminalInput()
+        let temperature = DemoTemperature(isSimulated: board.simulated != nil)
+        let events = device.client.events()
+        let failure = await withTaskGroup(of: Outcome.self) { group in
+            group.addTask {
+                do throws(DeviceError) { try await device.client.run() } catch { return .end(error) }
+                return .idle
+            }
+            group.addTask {
+                await device.run()
+                return .idle
+            }
+            group.addTask { [output] in
+                for await event in events {
+                    output.report(DemoEvent(event))
+                }
+                return .idle
+            }
+            group.addTask { [output] in
+                await temperature.follow(report: device.setTemperature, warn: { output.report(.warning($0)) })
+                return .idle
+            }
+            if let button, let specification = options.button {
+                group.addTask {
+                    for await _ in button.presses() { device.toggle(specification.led, source: "button") }
+                    return .idle
+                }
+            }
+            if let terminal {
+                group.addTask {
+                    await terminal.run()
+                    return .idle
+                }
+                group.addTask { [options] in
+                    for await key in terminal.keys {
+                        if key == .character("q") { return .end(nil) }
+                        press(key, device, temperature, board, options)
+                    }
+                    return .idle
+                }
+            }
+            group.addTask {
+                for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { return .end(nil) }
+                return .idle
+            }
+            if let duration = options.duration {
+                group.addTask {
+                    try? await Task.sleep(for: duration)
+                    return .end(nil)
+                }
+            }
+            defer { group.cancelAll() }
+            for await case .end(let failure) in group { return failure }
+            return nil
+        }
+        if let failure { return .failure(failure) }
+        return .success(output.wasEverConnected ? 0 : 69)
+    }
+
+    private func press(
+        _ key: TerminalKey, _ device: LEDDevice, _ temperature: DemoTemperature, _ board: DemoBoard,
+        _ options: LEDDemoOptions
+    ) {
+        switch key {
+        case .character("b"):
+            guard let line = options.button?.line, let simulated = board.simulated else { return }
+            do throws(DeviceError) {
+                try simulated.press(line)
+            } catch {
+                return output.report(.warning("\(error)"))
+            }
+            // Let go again after the time of a short press; it was pressed, so it can be released.
+            Task {
+                try? await Task.sleep(for: .milliseconds(60))
+                try? simulated.release(line)
+            }
+        case .character(let character):
+            if let id = character.wholeNumberValue, id > 0 { device.toggle(id, source: "terminal") }
+        case .up, .right: device.setTemperature(temperature.change(by: 5))
+        case .down, .left: device.setTemperature(temperature.change(by: -5))
+        }
+    }
+}
+
+extension DemoEvent {
+    init(_ event: SMQClientEvent) {
+        switch event {
+        case .connected(let node, let address, _): self = .connected(node: node, address: address)
+        case .disconnected(let node, let reason, let hint, let retryIn, let wasConnected):
+            self = .disconnected(
+                node: node, reason: reason, hint: hint, retryIn: retryIn, wasConnected: wasConnected)
+        case .denied(let name): self = .warning("The broker does not permit \(name).")
+        }
+    }
+}

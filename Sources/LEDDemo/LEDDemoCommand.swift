@@ -1,0 +1,132 @@
+import ArgumentParser
+import DeviceCore
+import DeviceProtocols
+import DeviceSDK
+import DeviceTransport
+import Glibc
+
+@main
+struct LEDDemoCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "LEDDemo",
+        abstract: "LEDs of a board, switched from a browser, the terminal and a button, through a SMQ broker.",
+        discussion: """
+            Without --broker it carries a broker and a page of its own on loopback: open the address that it prints. \
+            Without GPIO chips it uses a simulated Raspberry Pi 4.
+
+            Keys: 1 to 9 toggle a LED, arrows change the simulated temperature, b presses the button of a simulated \
+            board, q quits.
+
+            Exit status: 0 done, 64 usage, 69 unavailable, 74 I/O, 77 permission, 78 configuration.
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "A SMQ broker; several mean several nodes, tried in turn. Example: --broker smq://broker.local:80/smq.lsp",
+            valueName: "url"))
+    var broker: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Where the embedded broker and the page listen: exactly there. Default: 127.0.0.1:8080 or the next free port. Example: --listen 127.0.0.1:9000",
+            valueName: "addr:port"))
+    var listen: String?
+
+    @Flag(help: "Listen on all addresses; the page and devices need the token that is printed. Example: --lan --listen 0.0.0.0:8080")
+    var lan = false
+
+    @Flag(help: "With --lan: no token and no check of Host and Origin, for pages and devices of others. Anybody on the network can switch the LEDs.")
+    var open = false
+
+    @Option(
+        help: ArgumentHelp(
+            "auto, the name of a board (\(Board.all.map(\.name).joined(separator: ", "))), sim for a simulated Raspberry Pi 4, or sim:NAME. Example: --board sim:rockpi4b",
+            valueName: "board"))
+    var board = "auto"
+
+    @Option(
+        help: ArgumentHelp(
+            "A LED; give it once for each. LINE is a line name, pin11, or label:offset. Default: red, yellow, green and blue on header pins 11, 13, 15 and 16. Example: --led name=Door,color=green,line=GPIO17,active-low",
+            valueName: "led"))
+    var led: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "A push button between a line and ground, and the LED that it toggles. Example: --button line=pin18,led=1",
+            valueName: "button"))
+    var button: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "What becomes of the LEDs' lines at the end: off, leave (as they are) or input. Example: --on-exit leave",
+            valueName: "policy"))
+    var onExit = "off"
+
+    @Option(help: ArgumentHelp("The device's name on pages. Example: --name Kitchen", valueName: "name"))
+    var name: String?
+
+    @Option(
+        name: .customLong("for"),
+        help: ArgumentHelp("End after this time: 10s, 500ms, 2m. Example: --for 10s", valueName: "duration"))
+    var duration: String?
+
+    @Flag(help: "Print events as lines of JSON instead of the picture.")
+    var json = false
+
+    @Flag(help: "Log what broker and client do, to standard error.")
+    var verbose = false
+
+    func run() async throws {
+        do throws(DeviceError) {
+            let status = try await LEDDemo(options: try options()).run()
+            if status != 0 { throw DeviceError(.unavailable, "no broker was ever connected", hint: "See the lines above") }
+        } catch {
+            StandardError.write("LEDDemo: \(error)\n")
+            throw ExitCode(error.exitStatus)
+        }
+    }
+
+    func options() throws(DeviceError) -> LEDDemoOptions {
+        var options = LEDDemoOptions()
+        for text in broker { options.brokers.append(try BrokerURL(text)) }
+        if let listen { options.listen = try ListenAddress(listen) }
+        if !broker.isEmpty, listen != nil || lan || open {
+            throw DeviceError(
+                .invalidArgument, "--listen, --lan and --open belong to the embedded broker, which --broker replaces",
+                hint: "Leave out one or the other")
+        }
+        if open, !lan { throw DeviceError(.invalidArgument, "--open needs --lan") }
+        if lan, let address = options.listen, address.isLoopback {
+            throw DeviceError(
+                .invalidArgument, "--lan and --listen \(address) contradict each other",
+                hint: "Listen on 0.0.0.0:\(address.port), or leave --lan out")
+        }
+        if let address = options.listen, !address.isLoopback, !lan {
+            throw DeviceError(
+                .invalidArgument, "\(address) is reachable from other machines", hint: "Add --lan, which protects it by a token")
+        }
+        options.isLAN = lan
+        options.isOpen = open
+        options.board = board
+        options.leds = try LEDSpecification.parse(led)
+        options.hasOwnLEDs = !led.isEmpty
+        options.button = try button.map { text throws(DeviceError) in try ButtonSpecification(text) }
+        guard let policy = ReleasePolicy(rawValue: onExit), policy != .initial else {
+            throw DeviceError(.invalidArgument, "--on-exit \(onExit) is unknown", hint: "Use off, leave or input")
+        }
+        options.onExit = policy
+        options.name = name
+        options.duration = try duration.map { text throws(DeviceError) in try DurationText.parse(text) }
+        options.isJSON = json
+        options.isVerbose = verbose
+        return options
+    }
+}
+
+/// Writes to standard error.
+enum StandardError {
+    static func write(_ text: String) {
+        let bytes = Array(text.utf8)
+        _ = Glibc.write(STDERR_FILENO, bytes, bytes.count)
+    }
+}
