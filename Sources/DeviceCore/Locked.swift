@@ -3,26 +3,25 @@ import Glibc
 /// A value behind a lock; used as `Synchronization.Mutex` is.
 ///
 /// Its lock is pthread's, because ThreadSanitizer does not see that of `Mutex` and takes every value behind one for a
-/// data race. Uncontended, the two cost about the same.
+/// data race.
 ///
 /// @unchecked Sendable because the value is only reached with the lock held.
-package final class Locked<Value>: @unchecked Sendable {
-    private let lock: UnsafeMutablePointer<pthread_mutex_t>
-    /// Outside the object, so that the lock's holder pays for no second check of exclusive access.
+package struct Locked<Value>: ~Copyable, @unchecked Sendable {
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let value: UnsafeMutablePointer<Value>
 
     /// Makes a lock around a value.
     package init(_ value: consuming sending Value) {
-        lock = .allocate(capacity: 1)
-        lock.initialize(to: pthread_mutex_t())
-        pthread_mutex_init(lock, nil)
+        mutex = .allocate(capacity: 1)
+        mutex.initialize(to: pthread_mutex_t())
+        pthread_mutex_init(mutex, nil)
         self.value = .allocate(capacity: 1)
         self.value.initialize(to: value)
     }
 
     deinit {
-        pthread_mutex_destroy(lock)
-        lock.deallocate()
+        pthread_mutex_destroy(mutex)
+        mutex.deallocate()
         value.deinitialize(count: 1)
         value.deallocate()
     }
@@ -31,8 +30,8 @@ package final class Locked<Value>: @unchecked Sendable {
     package func withLock<Result, Failure: Error>(
         _ body: (inout sending Value) throws(Failure) -> sending Result
     ) throws(Failure) -> sending Result {
-        pthread_mutex_lock(lock)
-        defer { pthread_mutex_unlock(lock) }
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
         return try body(&value.pointee)
     }
 }

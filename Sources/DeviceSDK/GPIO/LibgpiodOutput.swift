@@ -38,6 +38,10 @@ final class LibgpiodOutput: OutputRequest {
 
     var values: UInt64 { state.withLock { $0.values } }
 
+    /// The request itself, for an owner that alone uses this object and has a lock of its own: it may write to the
+    /// handle until it calls ``close(_:)``. ``values`` does not follow.
+    var handleForOwner: RequestHandle? { state.withLock { $0.handle } }
+
     func set(_ values: UInt64, mask: UInt64) throws(DeviceError) {
         // An error is made outside the lock, so that the way without one stays short.
         let error: Int32 = state.withLock { state in
