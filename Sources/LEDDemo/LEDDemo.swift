@@ -85,8 +85,9 @@ struct LEDDemo: Sendable {
     ) throws(DeviceError) -> SMQClientConfiguration {
         var brokers = options.brokers
         if let embedded {
-            let host = embedded.listener.address.host == "0.0.0.0" ? "127.0.0.1" : embedded.listener.address.host
-            let own = ListenAddress(host: host, port: embedded.listener.address.port)
+            var own = embedded.listener.address
+            if own.host == "0.0.0.0" { own.host = "127.0.0.1" }
+            if own.host == "::" { own.host = "::1" }
             brokers = [try BrokerURL("smq://\(own)/smq.lsp" + (embedded.token.map { "?token=\($0)" } ?? ""))]
         }
         var configuration = SMQClientConfiguration(
@@ -121,11 +122,13 @@ struct LEDDemo: Sendable {
                 isSimulated: board.simulated != nil, leds: leds.count))
         guard let embedded else { return }
         let query = embedded.token.map { "?token=\($0)" } ?? ""
-        let address = embedded.listener.address
-        let hosts = address.host == "0.0.0.0" ? LANAddresses.addresses : [address.host]
-        for host in hosts.isEmpty ? ["127.0.0.1"] : hosts {
-            output.report(.page("http://\(ListenAddress(host: host, port: address.port))/\(query)"))
+        let pages = embedded.listener.address.reachable.map { "http://\($0)/\(query)" }
+        // For a phone's camera; the address also stands there in letters.
+        if options.isLAN, output.style == .screen, let page = pages.first,
+            let code = try? QRCode(text: page, errorCorrection: .low) {
+            output.note(code.terminalLines().joined(separator: "\n"))
         }
+        for page in pages { output.report(.page(page)) }
         if options.isOpen {
             output.report(.warning("Open: anybody on this network can switch these LEDs, and so can any web page that is open there."))
         }

@@ -76,6 +76,30 @@ struct LEDDemoCommand: AsyncParsableCommand {
     @Flag(help: "Log what broker and client do, to standard error.")
     var verbose = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Settings from a JSON file with comments; its keys are these flags. Flags win over the environment (DEVICE_LISTEN=...), which wins over the file. Example: --config /etc/leddemo.json",
+            valueName: "file"))
+    var config: String?
+
+    /// All flags, for the environment and the settings file.
+    private static let flags: [FlagDescription] = [
+        .list("broker"), .option("listen"), .flag("lan"), .flag("open"), .option("board"), .list("led", separator: ";"),
+        .option("button"), .option("on-exit"), .option("name"), .option("for"), .flag("json"), .flag("verbose"),
+        .option("config"),
+    ]
+
+    static func main() async {
+        do throws(DeviceError) {
+            // DEVICE_PASSWORD is a secret and so no flag: anybody can read another process's flags.
+            let arguments = try SettingsSources.arguments(flags: flags, ignoring: ["DEVICE_PASSWORD"])
+            await main(arguments)
+        } catch {
+            StandardError.write("LEDDemo: \(error)\n")
+            Glibc.exit(error.exitStatus)
+        }
+    }
+
     func run() async throws {
         do throws(DeviceError) {
             let status = try await LEDDemo(options: try options()).run()
@@ -129,4 +153,9 @@ enum StandardError {
         let bytes = Array(text.utf8)
         _ = Glibc.write(STDERR_FILENO, bytes, bytes.count)
     }
+}
+
+/// The process's environment.
+enum Environment {
+    static func value(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 }

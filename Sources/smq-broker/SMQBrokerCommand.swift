@@ -38,12 +38,33 @@ struct SMQBrokerCommand: AsyncParsableCommand {
     @Flag(help: "Log each session to standard error.")
     var verbose = false
 
-    func run() async throws {
-        do throws(DeviceError) { try await serve() } catch {
-            let text = Array("smq-broker: \(error)\n".utf8)
-            _ = write(STDERR_FILENO, text, text.count)
-            throw ExitCode(error.exitStatus)
+    @Option(
+        help: ArgumentHelp(
+            "Settings from a JSON file with comments; its keys are these flags. Flags win over the environment (DEVICE_LISTEN=...), which wins over the file.",
+            valueName: "file"))
+    var config: String?
+
+    /// All flags, for the environment and the settings file.
+    private static let flags: [FlagDescription] = [
+        .option("listen"), .flag("lan"), .flag("open"), .option("max-clients"), .flag("verbose"), .option("config"),
+    ]
+
+    static func main() async {
+        do throws(DeviceError) {
+            await main(try SettingsSources.arguments(flags: flags))
+        } catch {
+            fail(error)
         }
+    }
+
+    private static func fail(_ error: DeviceError) -> Never {
+        let text = Array("smq-broker: \(error)\n".utf8)
+        _ = write(STDERR_FILENO, text, text.count)
+        Glibc.exit(error.exitStatus)
+    }
+
+    func run() async throws {
+        do throws(DeviceError) { try await serve() } catch { Self.fail(error) }
     }
 
     private func serve() async throws(DeviceError) {
@@ -75,8 +96,10 @@ struct SMQBrokerCommand: AsyncParsableCommand {
             on: address, eventLoop: group.next(), routes: routes,
             access: HTTPAccessPolicy(names: HostName.ownNames, token: token, isOpen: open), limits: limits, logger: logger)
         let query = token.map { "?token=\($0)" } ?? ""
-        Self.say("Page: http://\(listener.address)/\(query)")
-        Self.say("Broker: smq://\(listener.address)/smq.lsp\(query)")
+        for address in listener.address.reachable {
+            Self.say("Page: http://\(address)/\(query)")
+            Self.say("Broker: smq://\(address)/smq.lsp\(query)")
+        }
         if open { Self.say("Open: anybody on this network can use this broker, and so can any web page that is open there.") }
         for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { break }
         await broker.shutDown()

@@ -1,5 +1,3 @@
-public import DeviceCore
-
 extension SettingsSources {
     /// The arguments for the parser, with this process's command line, environment and files; see
     /// ``arguments(commandLine:environment:flags:ignoring:readFile:)``.
