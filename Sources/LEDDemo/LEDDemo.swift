@@ -45,8 +45,9 @@ struct LEDDemo: Sendable {
         let device = LEDDevice(
             name: options.name ?? "LEDDemo on \(HostName.current)", leds: leds, board: board.backend.board,
             isSimulated: board.simulated != nil, client: client, report: output.report)
-        announce(board, leds, embedded)
-        let status = await serve(device, board, button)
+        let terminal = TerminalInput()
+        announce(board, leds, embedded, hasKeys: terminal != nil)
+        let status = await serve(device, board, button, terminal)
         await embedded?.stop()
         try? await group.shutdownGracefully()
         output.end()
@@ -62,7 +63,9 @@ struct LEDDemo: Sendable {
                 let led = try LED(
                     specification.line, on: backend, activeLow: specification.isActiveLow, release: options.onExit,
                     consumer: "LEDDemo \(specification.name)")
-                states.append(LEDDevice.LEDState(id: index + 1, specification: specification, led: led))
+                states.append(
+                    LEDDevice.LEDState(
+                        id: index + 1, specification: specification, led: led, board: backend.board))
             }
             return states
         } catch {
@@ -101,7 +104,9 @@ struct LEDDemo: Sendable {
         return configuration
     }
 
-    private func announce(_ board: DemoBoard, _ leds: [LEDDevice.LEDState], _ embedded: EmbeddedBroker?) {
+    private func announce(
+        _ board: DemoBoard, _ leds: [LEDDevice.LEDState], _ embedded: EmbeddedBroker?, hasKeys: Bool
+    ) {
         output.update { screen in
             let model = board.backend.board.model
             screen.title = "\(model)\(board.simulated == nil ? "" : " (simulated)")"
@@ -109,8 +114,9 @@ struct LEDDemo: Sendable {
                 let pin = state.led.line?.pin.map { ", pin \($0)" } ?? ""
                 return TerminalScreen.LEDRow(
                     id: state.id, name: state.specification.name, color: state.specification.color.rawValue,
-                    line: (state.led.line?.name ?? "\(state.specification.line)") + pin, isOn: false)
+                    line: state.lineName + pin, isOn: false)
             }
+            guard hasKeys else { return }
             screen.keys = "1-\(min(9, leds.count)) toggle a LED"
             if board.simulated != nil { screen.keys += "   ↑ ↓ temperature" }
             if board.simulated != nil, options.button != nil { screen.keys += "   b button" }
@@ -145,9 +151,8 @@ struct LEDDemo: Sendable {
     }
 
     private func serve(
-        _ device: LEDDevice, _ board: DemoBoard, _ button: Button?
+        _ device: LEDDevice, _ board: DemoBoard, _ button: Button?, _ terminal: TerminalInput?
     ) async -> Result<Int32, DeviceError> {
-        let terminal = TerminalInput()
         let temperature = DemoTemperature(isSimulated: board.simulated != nil)
         let events = device.client.events()
         let failure = await withTaskGroup(of: Outcome.self) { group in

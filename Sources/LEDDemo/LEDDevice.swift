@@ -10,6 +10,16 @@ final class LEDDevice: Sendable {
         var id: Int
         var specification: LEDSpecification
         var led: LED
+        /// The line's name on this board, for people: GPIO17, GPIO4_C2.
+        var lineName: String
+
+        init(id: Int, specification: LEDSpecification, led: LED, board: Board) {
+            self.id = id
+            self.specification = specification
+            self.led = led
+            let signal = led.line?.pin.flatMap { board.pin($0)?.signal }
+            lineName = led.line?.name ?? signal ?? "\(specification.line)"
+        }
     }
 
     let name: String
@@ -97,7 +107,7 @@ final class LEDDevice: Sendable {
         let items = leds.map { state in
             DeviceInfo.Item(
                 id: state.id, name: state.specification.name, color: state.specification.color.rawValue,
-                isOn: state.led.isLit, pin: state.led.line?.pin, line: state.led.line?.name ?? "\(state.specification.line)")
+                isOn: state.led.isLit, pin: state.led.line?.pin, line: state.lineName)
         }
         return DeviceInfo(
             address: client.address, name: name, leds: items, temperature: temperature.withLock { $0 }, board: board,

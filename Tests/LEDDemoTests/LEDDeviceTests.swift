@@ -102,7 +102,9 @@ import Testing
         let url = try BrokerURL("smq://\(embedded.listener.address)")
         let board = SimulatedBoard()
         let leds = try LEDSpecification.defaults.enumerated().map { index, specification in
-            LEDDevice.LEDState(id: index + 1, specification: specification, led: try LED(specification.line, on: board))
+            LEDDevice.LEDState(
+                id: index + 1, specification: specification, led: try LED(specification.line, on: board),
+                board: board.board)
         }
         let device = LEDDevice(
             name: "Test \"device\"", leds: leds, board: board.board, isSimulated: true,
