@@ -104,7 +104,7 @@ explain_swift() {
     local system architecture
     system=$(. /etc/os-release 2>/dev/null && printf '%s' "${PRETTY_NAME:-this system}")
     architecture=$(dpkg --print-architecture 2>/dev/null || uname -m)
-    say "This needs Swift 6.1 or later. $1"
+    say "This needs Swift 6.1 or later.${1:+ $1}"
     case $architecture in
     amd64 | x86_64 | arm64 | aarch64)
         say "For $system on $architecture, either of these gets it:

@@ -1,5 +1,5 @@
-# Prints the summary lines of the test runners in a log, each as `part: line`, then a line `PASSED FAILED` with the
-# number of tests. It knows swift-testing, XCTest, node's runner (TAP and spec) and pytest; libFuzzer is only shown.
+# Prints the summary lines of the test runners in a log, each as `part: line`, then a line
+# `PASSED FAILED SKIPPED` with the number of tests. It knows swift-testing, XCTest, node's runner (TAP and spec) and pytest; libFuzzer is only shown.
 #   awk -v part=NAME -f script/summary.awk LOG
 
 { gsub(/\033\[[0-9;]*[A-Za-z]/, ""); sub(/\r$/, "") }
@@ -15,16 +15,21 @@
 }
 /^[^A-Za-z0-9]+ Test .* failed after / && !/ Test case / { swift_failed++; next }
 
+# They are among the tests of the run.
+/^[^A-Za-z0-9]+ Test .* skipped[.:]/ && !/ Test case / { swift_skipped++; next }
+
 # XCTest: a line for each suite and one for all, which comes last.
 /^[ \t]*Executed [0-9]+ tests?, with / {
     xctest = number("Executed [0-9]+ test")
     xctest_failed = number("with ([0-9]+ tests? skipped and )?[0-9]+ failure")
+    xctest_skipped = number("with [0-9]+ tests? skipped")
     xctest_line = $0
     next
 }
 
 # node.
-/^(#|ℹ) (pass|fail|cancelled) [0-9]+$/ {
+/^(#|ℹ) (pass|fail|cancelled|skipped) [0-9]+$/ {
+    if ($2 == "skipped") { skipped += $3; next }
     if ($2 == "pass") { passed += $3; show() } else { failed += $3; if ($3 > 0 || $2 == "fail") show() }
     next
 }
@@ -33,6 +38,7 @@
 /(^|[ =])([0-9]+ (passed|failed|skipped|errors?|deselected|xfailed|xpassed|warnings?)(, )?)+ in [0-9.]+s/ {
     passed += number("[0-9]+ passed")
     failed += number("[0-9]+ failed") + number("[0-9]+ error")
+    skipped += number("[0-9]+ skipped")
     show()
     next
 }
@@ -40,11 +46,16 @@
 /^Done [0-9]+ runs in / { show() }
 
 END {
-    if (xctest > 0) { print part ": " xctest_line; passed += xctest - xctest_failed; failed += xctest_failed }
+    if (xctest > 0) {
+        print part ": " xctest_line
+        passed += xctest - xctest_failed - xctest_skipped
+        failed += xctest_failed
+        skipped += xctest_skipped
+    }
     # A run can fail outside of a test.
     if (failed_runs > 0 && swift_failed == 0) swift_failed = failed_runs
-    if (swift_failed > swift) swift = swift_failed
-    print passed + swift - swift_failed, failed + swift_failed
+    swift_passed = swift - swift_failed - swift_skipped
+    print passed + (swift_passed > 0 ? swift_passed : 0), failed + swift_failed, skipped + swift_skipped
 }
 
 function show() { print part ": " $0 }

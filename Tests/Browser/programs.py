@@ -18,13 +18,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def binary(name):
-    """DEVICE_BIN_DIR, else the release build, else the debug build."""
-    given = os.environ.get("DEVICE_BIN_DIR")
+    """DEVICESDK_BIN_DIR, else the release build, else the debug build."""
+    given = os.environ.get("DEVICESDK_BIN_DIR")
     places = [pathlib.Path(given)] if given else [ROOT / ".build/release", ROOT / ".build/debug"]
     for place in places:
         if (place / name).exists():
             return str(place / name)
-    raise FileNotFoundError(f"{name} is in none of {', '.join(map(str, places))}: build it, or set DEVICE_BIN_DIR.")
+    raise FileNotFoundError(f"{name} is in none of {', '.join(map(str, places))}: build it, or set DEVICESDK_BIN_DIR.")
 
 
 def free_port():

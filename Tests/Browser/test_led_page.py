@@ -233,7 +233,7 @@ def test_screenshots(broker, window):
             if not page.read()["leds"][str(led)]:
                 page.press(led)
                 page.until_led(led, True)
-        if os.environ.get("DEVICE_SCREENSHOTS"):
+        if os.environ.get("DEVICESDK_SCREENSHOTS"):
             for key in "AAABAAAABB":  # the arrows of a warm afternoon
                 device.type(f"\x1b[{key}")
                 time.sleep(0.6)
