@@ -95,7 +95,10 @@ let package = Package(
             name: "blink", dependencies: ["DeviceSDK", "DeviceSimulator"], path: "Examples/blink", swiftSettings: strict),
 
         // Tests.
-        .testTarget(name: "DeviceCoreTests", dependencies: ["DeviceCore"], swiftSettings: strict),
+        .target(
+            name: "TestSupport", dependencies: ["DeviceCore", nioCore, nioPosix], path: "Tests/TestSupport",
+            swiftSettings: strict),
+        .testTarget(name: "DeviceCoreTests", dependencies: ["DeviceCore", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "DeviceSimulatorTests", dependencies: ["DeviceSimulator", "DeviceCore"], swiftSettings: strict),
         .testTarget(
@@ -108,8 +111,25 @@ let package = Package(
             name: "LEDDemoTests",
             dependencies: [
                 "LEDDemo", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSDK", "DeviceSimulator",
-                "DeviceTransport", nioCore,
-                nioPosix, logging, arguments,
+                "DeviceTransport", nioCore, nioPosix, logging, arguments,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DeviceTransportTests",
+            dependencies: ["DeviceTransport", "DeviceCore", "TestSupport", nioCore, nioPosix, logging],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SMQBrokerTests",
+            dependencies: [
+                "SMQBroker", "DeviceTransport", "DeviceProtocols", "DeviceCore", "TestSupport", nioCore, nioPosix,
+                logging,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ClusterClientTests",
+            dependencies: [
+                "ClusterClient", "SMQBroker", "DeviceTransport", "DeviceProtocols", "DeviceCore", "TestSupport",
+                nioCore, nioPosix, logging,
             ],
             swiftSettings: strict),
     ],

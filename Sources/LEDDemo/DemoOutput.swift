@@ -32,10 +32,10 @@ final class DemoOutput: Sendable {
         }
     }
 
-    /// Prints text as it is, above the picture; not among lines of JSON.
+    /// Prints text as it is, above the picture.
     func note(_ text: String) {
         switch style {
-        case .json: break
+        case .json: report(.note(text))
         case .lines: StandardOutput.write(text + "\n")
         case .screen: state.withLock { $0.screen.log(text) }
         }
@@ -79,7 +79,7 @@ final class DemoOutput: Sendable {
             for index in screen.leds.indices where screen.leds[index].id == id { screen.leds[index].isOn = isOn }
         case .temperature(let tenths): screen.temperature = tenths
         case .watchers(let count): screen.watchers = count
-        case .started, .warning, .ended: break
+        case .started, .note, .warning, .ended: break
         }
     }
 

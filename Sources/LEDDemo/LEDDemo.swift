@@ -4,6 +4,7 @@ import DeviceProtocols
 import DeviceSDK
 import DeviceSimulator
 import DeviceTransport
+import Glibc
 import Logging
 import NIOCore
 import NIOPosix
@@ -146,8 +147,10 @@ struct LEDDemo: Sendable {
     private enum Outcome {
         /// It had nothing more to do; the others go on.
         case idle
-        /// The demo ends.
-        case end(DeviceError?)
+        /// The demo ends as it should, because of this.
+        case end(String)
+        /// The demo cannot go on.
+        case failure(DeviceError)
     }
 
     private func serve(
@@ -157,7 +160,7 @@ struct LEDDemo: Sendable {
         let events = device.client.events()
         let failure = await withTaskGroup(of: Outcome.self) { group in
             group.addTask {
-                do throws(DeviceError) { try await device.client.run() } catch { return .end(error) }
+                do throws(DeviceError) { try await device.client.run() } catch { return .failure(error) }
                 return .idle
             }
             group.addTask {
@@ -187,28 +190,46 @@ struct LEDDemo: Sendable {
                 }
                 group.addTask { [options] in
                     for await key in terminal.keys {
-                        if key == .character("q") { return .end(nil) }
+                        if key == .character("q") { return .end("q was pressed") }
                         press(key, device, temperature, board, options)
                     }
                     return .idle
                 }
             }
             group.addTask {
-                for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { return .end(nil) }
+                for await signal in await UnixSignalsSequence(trapping: Self.endingSignals) {
+                    return .end("\(signal)")
+                }
                 return .idle
             }
             if let duration = options.duration {
                 group.addTask {
                     try? await Task.sleep(for: duration)
-                    return .end(nil)
+                    return .end("the time of --for is over")
                 }
             }
             defer { group.cancelAll() }
-            for await case .end(let failure) in group { return failure }
+            for await outcome in group {
+                switch outcome {
+                case .idle: continue
+                case .end(let reason):
+                    output.report(.ended(reason: reason))
+                    return nil as DeviceError?
+                case .failure(let error): return error
+                }
+            }
             return nil
         }
         if let failure { return .failure(failure) }
         return .success(output.wasEverConnected ? 0 : 69)
+    }
+
+    /// Ctrl-C, a service manager's stop, and the end of the terminal, unless `nohup` asked to survive it.
+    private static var endingSignals: [UnixSignal] {
+        var hangUp = sigaction()
+        sigaction(SIGHUP, nil, &hangUp)
+        let isIgnored = unsafeBitCast(hangUp.__sigaction_handler.sa_handler, to: Int.self) == 1
+        return isIgnored ? [.sigint, .sigterm] : [.sigint, .sigterm, .sighup]
     }
 
     private func press(

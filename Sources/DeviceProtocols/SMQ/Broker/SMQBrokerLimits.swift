@@ -4,7 +4,7 @@ public struct SMQBrokerLimits: Sendable {
     public var clients = 10_000
     /// Topics, and sub-topics, with a name. When full, names that no connection uses make room; else denied.
     public var topics = 10_000
-    /// Topics that one client may have created, subscribed to or observed; more are denied.
+    /// Topics that one client may have created, subscribed to or observed, and as many sub-topics; more are denied.
     public var topicsPerClient = 1_000
     /// Length of a topic's name in bytes; longer ones are denied.
     public var topicNameLength = 255

@@ -42,7 +42,11 @@ struct SMQBrokerPeer {
     /// Fragments so far.
     var fragments = ByteBuffer()
 
+    /// Topics that the client created, subscribed to or observes.
     var topics: Set<Int> = []
+    /// The permit hook's answers on publishing to a topic.
+    var mayPublish: [Int: Bool] = [:]
+    var subtopics: Set<Int> = []
     var subscriptions: Set<Int> = []
     var observedTopics: Set<Int> = []
     var observedPeers: [SMQBrokerStateMachine.PeerID] = []
@@ -60,4 +64,6 @@ struct SMQBrokerPeer {
     var messageCredit = 0.0
     var byteCredit = 0.0
     var hasRateCredit = false
+    /// Whether it has used more than its rate allows, so that only time ends its pause.
+    var isInDebt: Bool { messageCredit < 0 || byteCredit < 0 }
 }

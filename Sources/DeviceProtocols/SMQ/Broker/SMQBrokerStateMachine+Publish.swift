@@ -33,7 +33,7 @@ extension SMQBrokerStateMachine {
         case .peer(let receiver)?:
             deliver(frames, run, to: receiver, from: slot, shared: nil)
         case .topic(let topic)? where !topics[topic].subscribers.isEmpty:
-            guard permit == nil || peers[slot].topics.contains(topic) else {
+            guard mayPublish(slot, to: topic) else {
                 statistics.forbidden &+= UInt64(truncatingIfNeeded: run.count)
                 return
             }

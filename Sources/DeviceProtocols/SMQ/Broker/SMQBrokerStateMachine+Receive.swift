@@ -28,10 +28,14 @@ extension SMQBrokerStateMachine {
         guard peers[slot].phase != .authenticating else { return try keepEarly(slot, bytes) }
         var rest = bytes
         try completePartial(slot, &rest)
+        // That frame may have been a connect that waits for the hook, or have ended the session.
+        guard peers[slot].phase.isAlive else { return }
+        if peers[slot].phase == .authenticating { return try keepEarly(slot, rest) }
         let consumed = try scan(slot, rest)
         rest.moveReaderIndex(forwardBy: consumed)
         guard rest.readableBytes > 0, peers[slot].phase.isAlive else { return }
         if peers[slot].phase == .authenticating { return try keepEarly(slot, rest) }
+        try checkLength(of: rest)
         // Own storage: the rest is small and must not keep the read's buffer alive.
         peers[slot].partial = ByteBuffer(bytes: rest.readableBytesView)
     }
@@ -42,12 +46,7 @@ extension SMQBrokerStateMachine {
         var partial = ByteBuffer()
         swap(&partial, &peers[slot].partial)
         while !isWhole(partial) {
-            var needed = 2 - partial.readableBytes
-            if let length = partial.getInteger(at: partial.readerIndex, as: UInt16.self).map(Int.init) {
-                guard length >= SMQSize.minimumFrame else { throw .badLength(length) }
-                guard length <= limits.frameLength else { throw .tooLong(length, limit: limits.frameLength) }
-                needed = length - partial.readableBytes
-            }
+            let needed = try (checkLength(of: partial) ?? 2) - partial.readableBytes
             guard bytes.readableBytes > 0, var piece = bytes.readSlice(length: min(needed, bytes.readableBytes)) else {
                 peers[slot].partial = partial
                 return
@@ -57,9 +56,20 @@ extension SMQBrokerStateMachine {
         _ = try scan(slot, partial)
     }
 
+    /// The length of the frame that the bytes begin with, as soon as it is known.
+    @discardableResult
+    private func checkLength(of bytes: ByteBuffer) throws(SMQProtocolError) -> Int? {
+        guard let length = bytes.getInteger(at: bytes.readerIndex, as: UInt16.self).map(Int.init) else { return nil }
+        guard length >= SMQSize.minimumFrame else { throw .badLength(length) }
+        guard length <= limits.frameLength else { throw .tooLong(length, limit: limits.frameLength) }
+        return length
+    }
+
     private func isWhole(_ partial: ByteBuffer) -> Bool {
-        guard let length = partial.getInteger(at: partial.readerIndex, as: UInt16.self) else { return false }
-        return partial.readableBytes >= Int(length)
+        guard let length = partial.getInteger(at: partial.readerIndex, as: UInt16.self).map(Int.init) else {
+            return false
+        }
+        return length >= SMQSize.minimumFrame && partial.readableBytes >= length
     }
 
     /// Handles all whole frames of a piece of stream, in place.

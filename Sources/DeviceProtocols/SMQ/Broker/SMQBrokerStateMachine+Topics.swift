@@ -17,16 +17,38 @@ extension SMQBrokerStateMachine {
 
     mutating func createSubtopic(_ slot: Int, _ name: ByteBuffer) {
         guard isPermitted(slot, name, .createSubtopic) else { return acknowledge(slot, .createsuback, nil, name) }
-        if let known = subtopicsByName[name] { return acknowledge(slot, .createsuback, known, name) }
-        guard subtopicsByName.count < limits.topics else {
+        let known = subtopicsByName[name]
+        if let known, peers[slot].subtopics.contains(known) {
+            return acknowledge(slot, .createsuback, subtopics[known].id, name)
+        }
+        guard peers[slot].subtopics.count < limits.topicsPerClient, let index = known ?? newSubtopic(name) else {
             statistics.denied += 1
             return acknowledge(slot, .createsuback, nil, name)
         }
+        peers[slot].subtopics.insert(index)
+        subtopics[index].references += 1
+        acknowledge(slot, .createsuback, subtopics[index].id, name)
+    }
+
+    private mutating func newSubtopic(_ name: ByteBuffer) -> Int? {
         var id = randomID()
         while id == 0 || subtopicIDs.contains(id) { id = id &+ 0x9E37_79B9 }
+        let subtopic = Subtopic(name: ByteBuffer(bytes: name.readableBytesView), id: id)
+        let index: Int
+        if subtopics.count < limits.topics {
+            index = subtopics.count
+            subtopics.append(subtopic)
+        } else if let unused = subtopics.firstIndex(where: { $0.references == 0 }) {
+            subtopicsByName[subtopics[unused].name] = nil
+            subtopicIDs.remove(subtopics[unused].id)
+            subtopics[unused] = subtopic
+            index = unused
+        } else {
+            return nil
+        }
         subtopicIDs.insert(id)
-        subtopicsByName[ByteBuffer(bytes: name.readableBytesView)] = id
-        acknowledge(slot, .createsuback, id, name)
+        subtopicsByName[subtopic.name] = index
+        return index
     }
 
     mutating func unsubscribe(_ slot: Int, _ id: UInt32) {
@@ -96,6 +118,18 @@ extension SMQBrokerStateMachine {
         queue(to: slot) { [framing = peers[slot].framing] in
             $0.writeSMQAck(type, accepted: id != nil, id: id ?? 0, name: name, framing: framing)
         }
+    }
+
+    /// Whether the permit hook lets a client publish to a topic. A client can know the id of a topic that it may
+    /// only subscribe to, or guess one, so what counts is the hook's answer and not how the client came by the id.
+    mutating func mayPublish(_ slot: Int, to topic: Int) -> Bool {
+        guard permit != nil else { return true }
+        if let known = peers[slot].mayPublish[topic] { return known }
+        // Referenced, so that the answer does not outlive the topic.
+        guard reference(topic, by: slot) else { return false }
+        let answer = isPermitted(slot, topics[topic].name, .create)
+        peers[slot].mayPublish[topic] = answer
+        return answer
     }
 
     private mutating func isPermitted(

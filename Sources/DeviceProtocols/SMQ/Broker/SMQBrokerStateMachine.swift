@@ -37,6 +37,13 @@ public struct SMQBrokerStateMachine {
         var references = 0
     }
 
+    struct Subtopic {
+        var name: ByteBuffer
+        var id: UInt32
+        /// Connections that asked for it; at 0 it may make room for another.
+        var references = 0
+    }
+
     enum Destination {
         case topic(Int)
         case peer(Int)
@@ -56,7 +63,8 @@ public struct SMQBrokerStateMachine {
     var topics: [Topic] = []
     var destinations: [UInt32: Destination] = [:]
     var topicsByName: [ByteBuffer: Int] = [:]
-    var subtopicsByName: [ByteBuffer: UInt32] = [:]
+    var subtopics: [Subtopic] = []
+    var subtopicsByName: [ByteBuffer: Int] = [:]
     var subtopicIDs: Set<UInt32> = []
     var peersByUID: [ByteBuffer: Int] = [:]
     var queuedBytes = 0
@@ -127,6 +135,8 @@ public struct SMQBrokerStateMachine {
     public mutating func detach(_ id: PeerID) {
         guard let slot = slot(of: id) else { return }
         count(closing: slot, .connectionLost)
+        // Before the others are told: what that leads to must not end this session a second time.
+        peers[slot].phase = .ending
         leave(slot)
         queuedBytes -= peers[slot].output.readableBytes
         let generation = peers[slot].generation
@@ -186,8 +196,7 @@ public struct SMQBrokerStateMachine {
         queuedBytes -= taken.readableBytes
         peers[slot].drained += taken.readableBytes
         if !peers[slot].waitingPublishers.isEmpty {
-            for publisher in peers[slot].waitingPublishers { actions.append(.resume(publisher)) }
-            peers[slot].waitingPublishers = []
+            resumePublishers(waitingFor: slot)
         }
         return taken
     }
@@ -255,8 +264,8 @@ public struct SMQBrokerStateMachine {
     mutating func close(_ slot: Int, _ reason: SMQCloseReason) {
         guard peers[slot].phase.isAlive else { return }
         count(closing: slot, reason)
-        leave(slot)
         peers[slot].phase = .ending
+        leave(slot)
         actions.append(.close(id(slot), reason))
     }
 
@@ -265,12 +274,22 @@ public struct SMQBrokerStateMachine {
         statistics.closed[reason, default: 0] += 1
     }
 
+    private mutating func resumePublishers(waitingFor slot: Int) {
+        for publisher in peers[slot].waitingPublishers {
+            // Who was too fast waits for its rate and not only for this receiver.
+            if let waiting = self.slot(of: publisher), !peers[waiting].isInDebt { actions.append(.resume(publisher)) }
+        }
+        peers[slot].waitingPublishers = []
+    }
+
     /// Takes a client out of all tables and tells those who observe it.
     private mutating func leave(_ slot: Int) {
-        for publisher in peers[slot].waitingPublishers { actions.append(.resume(publisher)) }
-        peers[slot].waitingPublishers = []
+        resumePublishers(waitingFor: slot)
         for topic in peers[slot].topics { release(topic, by: slot) }
         peers[slot].topics = []
+        peers[slot].mayPublish = [:]
+        for subtopic in peers[slot].subtopics { subtopics[subtopic].references -= 1 }
+        peers[slot].subtopics = []
         for observed in peers[slot].observedPeers {
             peers[observed.slot].observers.removeAll { $0 == slot }
         }

@@ -22,6 +22,13 @@ extension SMQClientStateMachine {
         input.moveReaderIndex(to: end.upperBound)
         let lines = head.split(separator: "\r\n", omittingEmptySubsequences: true)
         let status = lines.first.flatMap { $0.split(separator: " ").dropFirst().first }.flatMap { Int($0) } ?? 0
+        guard status != 401, status != 403 else {
+            fail(
+                DeviceError(
+                    .permission, "\(configuration.host) does not let this client in (HTTP status \(status))",
+                    hint: "If the broker printed an address with a token, use that: smq://host:port/smq.lsp?token=..."))
+            return false
+        }
         guard status == 200 else {
             fail(
                 DeviceError(
@@ -52,7 +59,9 @@ extension SMQClientStateMachine {
             events.append(.changed(id: id, subscribers: subscribers))
         case (.open, .ping):
             output.writeSMQ(.pong)
-        case (.open, .pong): break
+        case (.open, .pong):
+            if let sent = pongAwaitedSince { roundTrip = lastReceived - sent }
+            pongAwaitedSince = nil
         case (_, .disconnect(let reason)):
             phase = .over
             events.append(.disconnected(reason: reason))

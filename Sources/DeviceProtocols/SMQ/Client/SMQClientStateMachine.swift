@@ -70,8 +70,10 @@ public struct SMQClientStateMachine {
     var deadline = MonotonicTime.distantFuture
     var lastReceived = MonotonicTime.zero
     var pingSent: MonotonicTime?
-    /// Time from the last ping to its answer.
-    public private(set) var roundTrip: Duration?
+    /// When the ping was sent whose pong has not come.
+    var pongAwaitedSince: MonotonicTime?
+    /// Time from the last ping to its pong.
+    public internal(set) var roundTrip: Duration?
 
     /// A session that has not begun.
     public init(_ configuration: Configuration) { self.configuration = configuration }
@@ -137,6 +139,7 @@ public struct SMQClientStateMachine {
             guard now >= due else { return due }
             output.writeSMQ(.ping)
             pingSent = now
+            pongAwaitedSince = now
             return now + configuration.pingTimeout
         default:
             guard now >= deadline else { return deadline }
@@ -162,10 +165,7 @@ public struct SMQClientStateMachine {
     ) {
         guard phase != .over, phase != .idle else { return }
         lastReceived = now
-        if let sent = pingSent {
-            roundTrip = now - sent
-            pingSent = nil
-        }
+        pingSent = nil
         if input.readableBytes == 0 { input = bytes } else { input.writeImmutableBuffer(bytes) }
         proceed(onPublish: onPublish)
     }
@@ -194,7 +194,13 @@ public struct SMQClientStateMachine {
     }
 
     private mutating func nextMessage() throws(SMQProtocolError) -> ByteBuffer? {
-        // Before the Init anything may be at the other end; its first bytes tell at once.
+        // Before the Init anything may be at the other end; its first bytes tell at once. (A TLS alert has the Init's
+        // type at the same place, but not its length.)
+        if phase == .awaitingInit, let length = input.getInteger(at: input.readerIndex, as: UInt16.self).map(Int.init),
+            length > Self.longestInit
+        {
+            throw .tooLong(length, limit: Self.longestInit)
+        }
         if phase == .awaitingInit, let type = input.getInteger(at: input.readerIndex + 2, as: UInt8.self),
             type != SMQMessageType.initialize.rawValue
         {
@@ -203,6 +209,8 @@ public struct SMQClientStateMachine {
         return try input.readSMQRawMessage()
     }
 
+    /// An Init holds little more than an address.
+    private static let longestInit = 512
     static let notSMQ = "Is this the address of a SMQ broker? The usual form is smq://host:port/smq.lsp"
 
     mutating func fail(_ error: DeviceError) {

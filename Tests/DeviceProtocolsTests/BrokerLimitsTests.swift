@@ -1,0 +1,182 @@
+import DeviceCore
+import DeviceProtocols
+import NIOCore
+import Testing
+
+@Suite struct BrokerLimitsTests {
+    private func bench(
+        permit: (@Sendable (SMQTopicRequest) -> Bool)? = nil, _ set: (inout SMQBrokerLimits) -> Void
+    ) -> BrokerBench {
+        var limits = SMQBrokerLimits()
+        set(&limits)
+        return BrokerBench(limits, permit: permit)
+    }
+
+    @Test func clients() throws {
+        let bench = bench { $0.clients = 2 }
+        let first = try bench.open("first-client")
+        _ = try bench.attach()
+        #expect(bench.machine.attach(framing: .raw, address: "", now: bench.now) == nil)
+        #expect(bench.machine.statistics.refusedAtLimit == 1)
+        bench.detach(first.peer)
+        _ = try bench.attach()
+    }
+
+    @Test func topicsThatNobodyUsesMakeRoom() throws {
+        let bench = bench { $0.topics = 2 }
+        let keeper = try bench.open("keeper")
+        let kept = try bench.subscribe(keeper, "kept")
+        let guest = try bench.open("guest-1")
+        let old = try bench.create(guest, "old")
+        bench.send(guest) { $0.writeSMQ(.create, text: "one too many") }
+        #expect(
+            try bench.frames(guest) == [.ack(.createack, accepted: false, id: 0, name: text("one too many"))])
+        bench.detach(guest.peer)
+        let other = try bench.open("guest-2")
+        let new = try bench.subscribe(other, "new")
+        #expect(new != old && new != kept)
+        // The old id leads nowhere, the kept one still does.
+        bench.publish(keeper, to: old)
+        #expect(try bench.frames(other) == [])
+        bench.publish(other, to: kept)
+        #expect(try bench.frames(keeper).count == 1)
+        #expect(bench.machine.topicCount == 2)
+    }
+
+    @Test func subtopicsThatNobodyUsesMakeRoom() throws {
+        let bench = bench { $0.topics = 2 }
+        func createsub(_ client: BrokerBench.Client, _ name: String) throws -> Bool {
+            bench.send(client) { $0.writeSMQ(.createsub, text: name) }
+            guard case .ack(.createsuback, let accepted, _, _)? = try bench.frames(client).first else { return false }
+            return accepted
+        }
+        let keeper = try bench.open("keeper")
+        #expect(try createsub(keeper, "kept"))
+        let guest = try bench.open("guest-1")
+        #expect(try createsub(guest, "old"))
+        #expect(try !createsub(guest, "one too many"))
+        bench.detach(guest.peer)
+        let other = try bench.open("guest-2")
+        #expect(try createsub(other, "new"))
+        #expect(try createsub(keeper, "kept"))
+    }
+
+    @Test func topicsOfOneClient() throws {
+        let bench = bench { $0.topicsPerClient = 2 }
+        let client = try bench.open("client")
+        let other = try bench.open("other one")
+        let foreign = try bench.create(other, "c")
+        try bench.subscribe(client, "a")
+        try bench.create(client, "b")
+        bench.send(client) {
+            $0.writeSMQ(.subscribe, text: "c")
+            $0.writeSMQ(.create, text: "d")
+            $0.writeSMQ(.observe, id: foreign)
+            $0.writeSMQ(.subscribe, text: "b")
+        }
+        let accepted = try bench.frames(client).map { frame in
+            guard case .ack(_, let accepted, _, _) = frame else { throw Unexpected(frame: frame) }
+            return accepted
+        }
+        #expect(accepted == [false, false, true])
+        #expect(bench.machine.statistics.denied == 3)
+    }
+
+    @Test func subtopicsOfOneClient() throws {
+        let bench = bench { $0.topicsPerClient = 2 }
+        let client = try bench.open("client")
+        bench.send(client) { for name in ["a", "b", "c", "a"] { $0.writeSMQ(.createsub, text: name) } }
+        let accepted = try bench.frames(client).map { frame in
+            guard case .ack(_, let accepted, _, _) = frame else { throw Unexpected(frame: frame) }
+            return accepted
+        }
+        #expect(accepted == [true, true, false, true])
+    }
+
+    @Test func observedPeersOfOneClient() throws {
+        let bench = bench { $0.topicsPerClient = 1 }
+        let watcher = try bench.open("watcher")
+        let peers = try (0..<2).map { try bench.open("client-\($0)") }
+        bench.send(watcher) { for peer in peers { $0.writeSMQ(.observe, id: peer.etid) } }
+        for peer in peers { bench.detach(peer.peer) }
+        #expect(try bench.frames(watcher) == [.change(id: peers[0].etid, subscribers: 0)])
+        #expect(bench.machine.statistics.denied == 1)
+    }
+
+    @Test func lengthOfNames() throws {
+        let bench = bench { $0.topicNameLength = 4 }
+        let client = try bench.open("client")
+        bench.send(client) {
+            $0.writeSMQ(.create, text: "1234")
+            $0.writeSMQ(.create, text: "12345")
+            $0.writeSMQ(.createsub, text: "12345")
+        }
+        let accepted = try bench.frames(client).map { frame in
+            guard case .ack(_, let accepted, _, _) = frame else { throw Unexpected(frame: frame) }
+            return accepted
+        }
+        #expect(accepted == [true, false, false])
+    }
+
+    // MARK: Rates
+
+    @Test func messagesASecond() throws {
+        let bench = bench { $0.messagesPerSecond = 10 }
+        let client = try bench.open("client")
+        func burst(_ count: Int) {
+            bench.send(client) {
+                for _ in 0..<count {
+                    $0.writeSMQPublish(to: 0x7777, from: client.etid, subtopic: 0, payload: ByteBuffer())
+                }
+            }
+        }
+        burst(10)
+        #expect(bench.pauses.isEmpty)
+        burst(5)
+        let pause = try #require(bench.pauses.first)
+        #expect(pause.peer == client.peer)
+        #expect(pause.duration > .milliseconds(499) && pause.duration < .milliseconds(501))
+        #expect(bench.machine.statistics.throttled == 1)
+        // What was used too early has to be waited for; then the credit is a second's at most.
+        bench.forgetPauses()
+        bench.now = bench.now + .seconds(100)
+        burst(10)
+        #expect(bench.pauses.isEmpty)
+        burst(1)
+        #expect(bench.pauses.count == 1)
+    }
+
+    @Test func bytesASecond() throws {
+        let bench = bench { $0.bytesPerSecond = 1000 }
+        let client = try bench.open("client")
+        bench.now = bench.now + .seconds(1)
+        bench.send(client) {
+            $0.writeSMQPublish(
+                to: 0x7777, from: client.etid, subtopic: 0, payload: ByteBuffer(repeating: 1, count: 3000 - 15))
+        }
+        let pause = try #require(bench.pauses.first)
+        #expect(pause.duration > .milliseconds(1999) && pause.duration < .milliseconds(2001))
+    }
+
+    /// A receiver that reads on must not cut short the wait of a publisher that was too fast.
+    @Test func aWaitForTheRateIsNotEndedByAReceiver() throws {
+        let bench = bench {
+            $0.messagesPerSecond = 2
+            $0.stallThreshold = 1000
+        }
+        let publisher = try bench.open("publisher")
+        let device = try bench.open("device")
+        bench.stuck = [device.peer]
+        bench.send(publisher) {
+            for _ in 0..<10 {
+                $0.writeSMQPublish(
+                    to: device.etid, from: publisher.etid, subtopic: 0, payload: ByteBuffer(repeating: 1, count: 500))
+            }
+        }
+        #expect(bench.machine.statistics.stalls == 1)
+        #expect(bench.pauses.map(\.duration).max() ?? .zero > .seconds(3))
+        bench.drain(device.peer)
+        bench.settle()
+        #expect(bench.resumes.isEmpty)
+    }
+}

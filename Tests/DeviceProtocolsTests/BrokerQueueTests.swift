@@ -1,0 +1,186 @@
+import DeviceCore
+import DeviceProtocols
+import NIOCore
+import Testing
+
+/// Receivers that do not read, pings, and the bytes that wait.
+@Suite struct BrokerQueueTests {
+    private func bench(_ set: (inout SMQBrokerLimits) -> Void) -> BrokerBench {
+        var limits = SMQBrokerLimits()
+        set(&limits)
+        return BrokerBench(limits)
+    }
+
+    private func publish(_ bench: BrokerBench, _ publisher: BrokerBench.Client, to id: UInt32, _ count: Int) {
+        bench.send(publisher) {
+            $0.writeSMQPublish(
+                to: id, from: publisher.etid, subtopic: 0, payload: ByteBuffer(repeating: 1, count: count))
+        }
+    }
+
+    @Test(arguments: [SMQFraming.raw, .webSocket]) func whoDoesNotReadIsDroppedAndDelaysNobody(
+        _ framing: SMQFraming
+    ) throws {
+        let bench = bench { $0.queuedBytesPerClient = 10_000 }
+        let publisher = try bench.open("publisher")
+        let slow = try bench.open("slow one", framing: framing)
+        let fast = try bench.open("fast one")
+        let watcher = try bench.open("watcher")
+        let id = try bench.subscribe(slow, "topic")
+        try bench.subscribe(fast, "topic")
+        bench.send(watcher) {
+            $0.writeSMQ(.observe, id: slow.etid)
+            $0.writeSMQ(.observe, id: id)
+        }
+        _ = try bench.frames(watcher)
+        bench.stuck = [slow.peer]
+        for _ in 0..<12 { publish(bench, publisher, to: id, 1000) }
+        #expect(bench.closed[slow.peer] == .slowConsumer)
+        #expect(try bench.frames(fast).count == 12)
+        #expect(
+            Set(try bench.frames(watcher).map(\.description)) == [
+                SMQFrame.change(id: slow.etid, subscribers: 0).description,
+                SMQFrame.change(id: id, subscribers: 1).description,
+            ])
+        #expect(bench.machine.queuedByteCount == 0)
+        #expect(bench.machine.statistics.closed == [.slowConsumer: 1])
+    }
+
+    @Test func allQueuesTogetherHaveALimit() throws {
+        let bench = bench { $0.queuedBytes = 10_000 }
+        let publisher = try bench.open("publisher")
+        let devices = try (0..<3).map { try bench.open("device-\($0)") }
+        bench.stuck = Set(devices.map(\.peer))
+        publish(bench, publisher, to: devices[0].etid, 3000)
+        publish(bench, publisher, to: devices[1].etid, 4000)
+        #expect(bench.machine.queuedByteCount == 7030)
+        publish(bench, publisher, to: devices[2].etid, 3500)
+        #expect(bench.closed == [devices[1].peer: .queueMemory])
+        bench.stuck = []
+        for device in devices { bench.detach(device.peer) }
+        bench.detach(publisher.peer)
+        #expect(bench.machine.queuedByteCount == 0)
+    }
+
+    /// Ending a client tells others, which can fill their queues and end them too, even the first one's own.
+    @Test func endingsThatLeadToOthersAreCountedOnce() throws {
+        for limit in stride(from: 30, through: 400, by: 3) {
+            let bench = bench { $0.queuedBytes = limit }
+            bench.detachesOnClose = false
+            guard let first = try? bench.open("client-0") else { continue }
+            var clients = [first]
+            for index in 1..<6 { if let client = try? bench.open("client-\(index)") { clients.append(client) } }
+            bench.stuck = Set(clients.map(\.peer))
+            for client in clients {
+                bench.send(client) {
+                    $0.writeSMQ(.subscribe, text: "a")
+                    $0.writeSMQ(.subscribe, text: "b")
+                    for other in clients { $0.writeSMQ(.observe, id: other.etid) }
+                    for id in UInt32(0x1000)..<0x1020 { $0.writeSMQ(.observe, id: id) }
+                }
+            }
+            bench.machine.shutDown(reason: "the end of a test that has a long reason")
+            bench.settle()
+            bench.stuck = []
+            for peer in bench.attached { bench.detach(peer) }
+            let total = bench.machine.statistics.closed.values.reduce(0, +)
+            #expect(total == UInt64(bench.attached.count), "limit \(limit)")
+            #expect(bench.machine.queuedByteCount == 0 && bench.machine.clientCount == 0, "limit \(limit)")
+            // No topic is held by anybody who has gone: all can make room.
+            #expect(bench.machine.topicReferences == 0, "limit \(limit)")
+        }
+    }
+
+    // MARK: Holding publishers back
+
+    @Test func aReaderIsWaitedForAgainAndAgain() throws {
+        let bench = bench { $0.stallThreshold = 10_000 }
+        let publisher = try bench.open("publisher")
+        let device = try bench.open("device")
+        bench.stuck = [device.peer]
+        for round in 1...3 {
+            for _ in 0..<3 { publish(bench, publisher, to: device.etid, 4000) }
+            #expect(bench.pauses.count == round)
+            #expect(bench.pauses.last?.peer == publisher.peer)
+            #expect(bench.pauses.last?.duration == .milliseconds(5))
+            bench.drain(device.peer)
+            bench.settle()
+            #expect(bench.resumes == Array(repeating: publisher.peer, count: round))
+        }
+        #expect(bench.machine.statistics.stalls == 3)
+    }
+
+    @Test func whoDoesNotReadIsWaitedForOnce() throws {
+        let bench = bench { $0.stallThreshold = 10_000 }
+        let publisher = try bench.open("publisher")
+        let device = try bench.open("device")
+        bench.stuck = [device.peer]
+        for _ in 0..<50 { publish(bench, publisher, to: device.etid, 4000) }
+        #expect(bench.pauses.count == 1)
+        #expect(bench.resumes.isEmpty)
+        // When it goes, who waits goes on.
+        bench.detach(device.peer)
+        #expect(bench.resumes == [publisher.peer])
+    }
+
+    @Test func nobodyWaitsForItself() throws {
+        let bench = bench { $0.stallThreshold = 10_000 }
+        let client = try bench.open("client")
+        bench.stuck = [client.peer]
+        for _ in 0..<10 { publish(bench, client, to: client.etid, 4000) }
+        #expect(bench.pauses.isEmpty)
+    }
+
+    // MARK: Pings
+
+    @Test(arguments: [SMQFraming.raw, .webSocket]) func aSilentClientIsPingedAndDropped(_ framing: SMQFraming) throws {
+        let bench = BrokerBench()
+        let client = try bench.open("client", framing: framing)
+        bench.tick(after: .seconds(29))
+        #expect(try bench.frames(client) == [])
+        bench.tick(after: .seconds(1))
+        #expect(try bench.frames(client) == [.ping])
+        bench.send(client) { $0.writeSMQ(.pong) }
+        bench.tick(after: .seconds(10))
+        #expect(try bench.frames(client) == [])
+        bench.tick(after: .seconds(20))
+        #expect(try bench.frames(client) == [.ping])
+        bench.tick(after: .seconds(9))
+        #expect(bench.closed.isEmpty)
+        bench.tick(after: .seconds(1))
+        #expect(bench.closed[client.peer] == .pingTimeout)
+    }
+
+    @Test func aPingIsAnsweredInOrder() throws {
+        let bench = BrokerBench()
+        let client = try bench.open("client")
+        bench.send(client) {
+            $0.writeSMQPublish(to: client.etid, from: client.etid, subtopic: 0, payload: text("first"))
+            $0.writeSMQ(.ping)
+        }
+        #expect(try bench.frames(client).map(\.type) == [.publish, .pong])
+    }
+
+    @Test func everybodyLeavesNothingBehind() throws {
+        let bench = BrokerBench()
+        let clients = try (0..<20).map { try bench.open("client-\($0)", framing: $0 % 3 == 0 ? .webSocket : .raw) }
+        bench.stuck = Set(clients.prefix(10).map(\.peer))
+        for client in clients {
+            bench.send(client) {
+                $0.writeSMQ(.subscribe, text: "topic")
+                $0.writeSMQ(.observe, id: clients[0].etid)
+            }
+        }
+        let id = try bench.create(clients[19], "topic")
+        for client in clients { publish(bench, client, to: id, 100) }
+        #expect(bench.machine.queuedByteCount > 0)
+        for client in clients { bench.detach(client.peer) }
+        #expect(bench.machine.queuedByteCount == 0)
+        #expect(bench.machine.clientCount == 0)
+        #expect(bench.machine.statistics.closed == [.connectionLost: 20])
+    }
+}
+
+extension SMQFrame {
+    var description: String { "\(self)" }
+}
