@@ -85,14 +85,16 @@ let package = Package(
         .executableTarget(
             name: "smq-broker",
             dependencies: [
-                "DeviceCore", "DeviceProtocols", "DeviceTransport", "DeviceWeb", "SMQBroker", nioCore, nioPosix, logging,
+                "DeviceCore", "DeviceProtocols", "DeviceTransport", "DeviceWeb", "SMQBroker", nioCore, nioPosix,
+                logging,
                 signals, arguments,
             ],
             swiftSettings: strict),
 
         // What the README shows, compiled with everything else.
         .executableTarget(
-            name: "blink", dependencies: ["DeviceSDK", "DeviceSimulator"], path: "Examples/blink", swiftSettings: strict),
+            name: "blink", dependencies: ["DeviceSDK", "DeviceSimulator"], path: "Examples/blink", swiftSettings: strict
+        ),
 
         // Tests.
         .target(

@@ -1,4 +1,3 @@
-
 /// A bounded queue from many senders to one reader, read with `for await`.
 ///
 /// When it is full the oldest elements make room and are counted in ``dropped``: who reads events late wants the

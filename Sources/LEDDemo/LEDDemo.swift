@@ -132,12 +132,15 @@ struct LEDDemo: Sendable {
         let pages = embedded.listener.address.reachable.map { "http://\($0)/\(query)" }
         // For a phone's camera; the address also stands there in letters.
         if options.isLAN, output.style == .screen, let page = pages.first,
-            let code = try? QRCode(text: page, errorCorrection: .low) {
+            let code = try? QRCode(text: page, errorCorrection: .low)
+        {
             output.note(code.terminalLines().joined(separator: "\n"))
         }
         for page in pages { output.report(.page(page)) }
         if options.isOpen {
-            output.report(.warning("Open: anybody on this network can switch these LEDs, and so can any web page that is open there."))
+            output.report(
+                .warning(
+                    "Open: anybody on this network can switch these LEDs, and so can any web page that is open there."))
         }
     }
 

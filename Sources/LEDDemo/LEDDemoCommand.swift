@@ -28,25 +28,42 @@ struct LEDDemoCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Where the embedded broker and the page listen: exactly there. Default: 127.0.0.1:8080 or the next free port. Example: --listen 127.0.0.1:9000",
+            """
+            Where the embedded broker and the page listen: exactly there. Default: 127.0.0.1:8080 or the next free \
+            port. Example: --listen 127.0.0.1:9000
+            """,
             valueName: "addr:port"))
     var listen: String?
 
-    @Flag(help: "Listen on all addresses; the page and devices need the token that is printed. Example: --lan --listen 0.0.0.0:8080")
+    @Flag(
+        help: """
+            Listen on all addresses; the page and devices need the token that is printed. Example: --lan --listen \
+            0.0.0.0:8080
+            """)
     var lan = false
 
-    @Flag(help: "With --lan: no token and no check of Host and Origin, for pages and devices of others. Anybody on the network can switch the LEDs.")
+    @Flag(
+        help: """
+            With --lan: no token and no check of Host and Origin, for pages and devices of others. Anybody on the \
+            network can switch the LEDs.
+            """)
     var open = false
 
     @Option(
         help: ArgumentHelp(
-            "auto, the name of a board (\(Board.all.map(\.name).joined(separator: ", "))), sim for a simulated Raspberry Pi 4, or sim:NAME. Example: --board sim:rockpi4b",
+            """
+            auto, the name of a board (\(Board.all.map(\.name).joined(separator: ", "))), sim for a simulated Raspberry \
+            Pi 4, or sim:NAME. Example: --board sim:rockpi4b
+            """,
             valueName: "board"))
     var board = "auto"
 
     @Option(
         help: ArgumentHelp(
-            "A LED; give it once for each. LINE is a line name, pin11, or label:offset. Default: red, yellow, green and blue on header pins 11, 13, 15 and 16. Example: --led name=Door,color=green,line=GPIO17,active-low",
+            """
+            A LED; give it once for each. LINE is a line name, pin11, or label:offset. Default: red, yellow, green and \
+            blue on header pins 11, 13, 15 and 16. Example: --led name=Door,color=green,line=GPIO17,active-low
+            """,
             valueName: "led"))
     var led: [String] = []
 
@@ -78,7 +95,10 @@ struct LEDDemoCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Settings from a JSON file with comments; its keys are these flags. Flags win over the environment (DEVICE_LISTEN=...), which wins over the file. Example: --config /etc/leddemo.json",
+            """
+            Settings from a JSON file with comments; its keys are these flags. Flags win over the environment \
+            (DEVICE_LISTEN=...), which wins over the file. Example: --config /etc/leddemo.json
+            """,
             valueName: "file"))
     var config: String?
 
@@ -91,8 +111,10 @@ struct LEDDemoCommand: AsyncParsableCommand {
 
     static func main() async {
         do throws(DeviceError) {
-            // DEVICE_PASSWORD is a secret and so no flag: anybody can read another process's flags.
-            let arguments = try SettingsSources.arguments(flags: flags, ignoring: ["DEVICE_PASSWORD"])
+            // DEVICE_PASSWORD is a secret and so no flag: anybody can read another process's flags. The other one is
+            // smq-broker's.
+            let arguments = try SettingsSources.arguments(
+                flags: flags, ignoring: ["DEVICE_PASSWORD", "DEVICE_MAX_CLIENTS"])
             await main(arguments)
         } catch {
             StandardError.write("LEDDemo: \(error)\n")
@@ -103,7 +125,9 @@ struct LEDDemoCommand: AsyncParsableCommand {
     func run() async throws {
         do throws(DeviceError) {
             let status = try await LEDDemo(options: try options()).run()
-            if status != 0 { throw DeviceError(.unavailable, "no broker was ever connected", hint: "See the lines above") }
+            if status != 0 {
+                throw DeviceError(.unavailable, "no broker was ever connected", hint: "See the lines above")
+            }
         } catch {
             StandardError.write("LEDDemo: \(error)\n")
             throw ExitCode(error.exitStatus)
@@ -127,7 +151,8 @@ struct LEDDemoCommand: AsyncParsableCommand {
         }
         if let address = options.listen, !address.isLoopback, !lan {
             throw DeviceError(
-                .invalidArgument, "\(address) is reachable from other machines", hint: "Add --lan, which protects it by a token")
+                .invalidArgument, "\(address) is reachable from other machines",
+                hint: "Add --lan, which protects it by a token")
         }
         options.isLAN = lan
         options.isOpen = open

@@ -82,7 +82,8 @@ final class LEDDevice: Sendable {
 
     private func obey(_ message: SMQMessage) {
         guard let command = LEDContract.Switch(message.payload) else {
-            return report(.warning("Ignored a message of \(message.payload.readableBytes) bytes that is no LED command."))
+            let size = message.payload.readableBytes
+            return report(.warning("Ignored a message of \(size) bytes that is no LED command."))
         }
         guard let led = leds.first(where: { $0.id == command.id }) else {
             return report(.warning("Ignored a command for LED \(command.id): this device has 1 to \(leds.count)."))

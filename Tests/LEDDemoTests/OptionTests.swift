@@ -5,7 +5,9 @@ import Testing
 @testable import LEDDemo
 
 @Suite struct OptionTests {
-    @Test(arguments: [("500ms", Duration.milliseconds(500)), ("10s", .seconds(10)), ("2m", .seconds(120)), ("1h", .seconds(3600))])
+    @Test(arguments: [
+        ("500ms", Duration.milliseconds(500)), ("10s", .seconds(10)), ("2m", .seconds(120)), ("1h", .seconds(3600)),
+    ])
     func durationsAreRead(_ text: String, _ expected: Duration) throws {
         #expect(try DurationText.parse(text) == expected)
     }
@@ -28,7 +30,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (["--broker", "ftp://x"], "unknown scheme"), (["--broker", "smq://a", "--listen", "127.0.0.1:1"], "--broker replaces"),
+        (["--broker", "ftp://x"], "unknown scheme"),
+        (["--broker", "smq://a", "--listen", "127.0.0.1:1"], "--broker replaces"),
         (["--open"], "--open needs --lan"), (["--listen", "0.0.0.0:8080"], "reachable from other machines"),
         (["--lan", "--listen", "127.0.0.1:1"], "contradict"), (["--listen", "nonsense"], "not an address"),
         (["--on-exit", "initial"], "is unknown"), (["--for", "soon"], "not a duration"),
