@@ -85,14 +85,15 @@ let package = Package(
         .executableTarget(
             name: "smq-broker",
             dependencies: [
-                "DeviceCore", "DeviceProtocols", "DeviceTransport", "DeviceWeb", "SMQBroker", nioCore, nioPosix, logging,
-                signals, arguments,
+                "DeviceCore", "DeviceProtocols", "DeviceTransport", "DeviceWeb", "SMQBroker", nioCore, nioPosix,
+                logging, signals, arguments,
             ],
             swiftSettings: strict),
 
         // What the README shows, compiled with everything else.
         .executableTarget(
-            name: "blink", dependencies: ["DeviceSDK", "DeviceSimulator"], path: "Examples/blink", swiftSettings: strict),
+            name: "blink", dependencies: ["DeviceSDK", "DeviceSimulator"], path: "Examples/blink", swiftSettings: strict
+        ),
 
         // Tests.
         .target(
@@ -108,8 +109,17 @@ let package = Package(
             name: "DeviceProtocolsTests", dependencies: ["DeviceProtocols", "DeviceCore", nioCore],
             swiftSettings: strict),
         .testTarget(
+            name: "LEDDemoTests",
+            dependencies: [
+                "LEDDemo", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSDK", "DeviceSimulator",
+                "DeviceTransport", nioCore, nioPosix, logging, arguments,
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "DeviceTransportTests",
-            dependencies: ["DeviceTransport", "DeviceProtocols", "DeviceCore", "TestSupport", nioCore, nioPosix, logging],
+            dependencies: [
+                "DeviceTransport", "DeviceProtocols", "DeviceCore", "TestSupport", nioCore, nioPosix, logging,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "SMQBrokerTests",

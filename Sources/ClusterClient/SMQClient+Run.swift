@@ -3,7 +3,6 @@ import DeviceProtocols
 import DeviceTransport
 import Logging
 import NIOCore
-import Synchronization
 
 extension SMQClient {
     /// Connects and stays connected until the task is cancelled; then says goodbye and returns.

@@ -4,7 +4,6 @@ import DeviceTransport
 public import Logging
 public import NIOCore
 import NIOPosix
-import Synchronization
 
 /// A SMQ client that comes back by itself.
 ///
@@ -19,10 +18,10 @@ import Synchronization
 public final class SMQClient: Sendable {
     /// How the client was set up.
     public let configuration: SMQClientConfiguration
-    let state: Mutex<SMQSessionState>
+    let state: Locked<SMQSessionState>
     let eventLoop: any EventLoop
     let logger: Logger
-    private let link = Mutex(Link())
+    private let link = Locked(Link())
 
     struct Link {
         var channel: (any Channel)?
@@ -42,7 +41,7 @@ public final class SMQClient: Sendable {
         self.configuration = configuration
         self.eventLoop = eventLoop ?? MultiThreadedEventLoopGroup.singleton.next()
         self.logger = logger
-        state = Mutex(SMQSessionState(configuration))
+        state = Locked(SMQSessionState(configuration))
     }
 
     /// What happens to the connection from now on; each call is a stream of its own.

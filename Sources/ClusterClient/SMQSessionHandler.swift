@@ -1,7 +1,6 @@
 import DeviceCore
 import DeviceProtocols
 import NIOCore
-import Synchronization
 
 /// The one handler between a connection to a broker and the client's state.
 final class SMQSessionHandler: ChannelInboundHandler {

@@ -138,65 +138,54 @@ struct SMQSessionState {
 
     // MARK: Receiving
 
-    /// Messages on their way to subscriptions, found with the tables of one moment.
-    private struct Delivery {
-        typealias Raw = (destination: UInt32, publisher: UInt32, subtopic: UInt32, payload: ByteBuffer)
-        let receivers: [UInt32: [SMQSubscription]]
-        let topics: [UInt32: String]
-        let subtopics: [UInt32: String]
-        let session: UInt64
-        var deliveries: [(SMQSubscription, [SMQMessage])] = []
-        var unclaimed: UInt64 = 0
-
-        func knows(_ raw: Raw) -> Bool {
-            receivers[raw.destination] != nil && (raw.subtopic == 0 || subtopics[raw.subtopic] != nil)
-        }
-
-        mutating func add(_ raw: Raw) {
-            guard let receivers = receivers[raw.destination] else { return unclaimed += 1 }
-            let message = SMQMessage(
-                topic: topics[raw.destination], subtopic: raw.subtopic == 0 ? nil : subtopics[raw.subtopic],
-                publisher: SMQPeer(id: raw.publisher, session: session), payload: raw.payload)
-            for receiver in receivers where receiver.subtopic == nil || receiver.subtopic == message.subtopic {
-                if let last = deliveries.indices.last, deliveries[last].0 === receiver {
-                    deliveries[last].1.append(message)
-                } else {
-                    deliveries.append((receiver, [message]))
-                }
-            }
-        }
-    }
-
-    private var delivery: Delivery {
-        Delivery(receivers: receivers, topics: topicNames, subtopics: subtopicNames, session: session)
-    }
-
     mutating func receive(_ bytes: ByteBuffer, now: MonotonicTime) -> Effects {
-        guard var machine = machine.take() else { return Effects() }
-        var early = delivery
-        // A message can come in the same read as the acknowledgement that makes its ids known. From the first such on
-        // all wait until the events are handled, so that order is kept.
-        var late: [Delivery.Raw] = []
-        machine.receive(bytes, now: now) { destination, publisher, subtopic, payload in
-            received += 1
-            let raw = (destination, publisher, subtopic, payload)
-            if late.isEmpty, early.knows(raw) { early.add(raw) } else { late.append(raw) }
-        }
-        self.machine = machine
-        var effects = handleEvents()
-        effects.deliveries = early.deliveries
-        if !late.isEmpty {
-            var rest = delivery
-            for raw in late { rest.add(raw) }
-            effects.deliveries += rest.deliveries
-            unclaimed += rest.unclaimed
+        var effects = Effects()
+        route(into: &effects) { machine, onPublish in machine.receive(bytes, now: now, onPublish: onPublish) }
+        // Each event can change who gets what follows it.
+        while handleEvents(into: &effects) {
+            route(into: &effects) { machine, onPublish in machine.proceed(onPublish: onPublish) }
         }
         return effects
     }
 
+    /// Lets the machine read up to its next event and sorts the messages by receiver.
+    private mutating func route(
+        into effects: inout Effects,
+        _ read: (inout SMQClientStateMachine, (UInt32, UInt32, UInt32, ByteBuffer) -> Void) -> Void
+    ) {
+        guard var machine = machine.take() else { return }
+        let tables = (receivers: receivers, topics: topicNames, subtopics: subtopicNames, session: session)
+        var received: UInt64 = 0
+        var unclaimed: UInt64 = 0
+        read(&machine) { destination, publisher, subtopic, payload in
+            received += 1
+            guard let receivers = tables.receivers[destination] else { return unclaimed += 1 }
+            let message = SMQMessage(
+                topic: tables.topics[destination], subtopic: subtopic == 0 ? nil : tables.subtopics[subtopic],
+                publisher: SMQPeer(id: publisher, session: tables.session), payload: payload)
+            for receiver in receivers where receiver.subtopic == nil || receiver.subtopic == message.subtopic {
+                if let last = effects.deliveries.indices.last, effects.deliveries[last].0 === receiver {
+                    effects.deliveries[last].1.append(message)
+                } else {
+                    effects.deliveries.append((receiver, [message]))
+                }
+            }
+        }
+        self.received += received
+        self.unclaimed += unclaimed
+        self.machine = machine
+    }
+
     private mutating func handleEvents() -> Effects {
         var effects = Effects()
-        for event in machine?.takeEvents() ?? [] {
+        _ = handleEvents(into: &effects)
+        return effects
+    }
+
+    /// - Returns: whether there were any.
+    private mutating func handleEvents(into effects: inout Effects) -> Bool {
+        let events = machine?.takeEvents() ?? []
+        for event in events {
             switch event {
             case .credentialsNeeded(let seed, let address):
                 self.address = address
@@ -224,7 +213,7 @@ struct SMQSessionState {
             case .failed(let error): effects.end = .failed(error)
             }
         }
-        return effects
+        return !events.isEmpty
     }
 }
 

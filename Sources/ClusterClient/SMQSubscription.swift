@@ -1,5 +1,4 @@
 public import DeviceCore
-import Synchronization
 
 /// Messages of one topic, in order, across reconnects: the client subscribes again on each new session.
 ///

@@ -1,5 +1,3 @@
-import Synchronization
-
 /// A bounded queue from many senders to one reader, read with `for await`.
 ///
 /// When it is full the oldest elements make room and are counted in ``dropped``: who reads events late wants the
@@ -48,7 +46,7 @@ public final class BoundedStream<Element: Sendable>: AsyncSequence, Sendable {
         }
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     /// The largest number of elements that wait.
     public let limit: Int
 

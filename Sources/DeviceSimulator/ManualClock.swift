@@ -1,4 +1,4 @@
-import Synchronization
+import DeviceCore
 
 /// A clock that moves only when a test says so.
 ///
@@ -45,7 +45,7 @@ public final class ManualClock: Clock {
         }
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     /// Makes a clock that stands at zero.
     public init() {}

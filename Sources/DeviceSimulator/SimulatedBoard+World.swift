@@ -1,5 +1,4 @@
 public import DeviceCore
-import Synchronization
 
 /// The world outside the board: what a test or a terminal does to the pins, and what it sees there.
 extension SimulatedBoard {

@@ -1,5 +1,4 @@
 public import DeviceCore
-import Synchronization
 
 /// A board that exists only in memory: the chips, names and pins of a real one, driven by a test or a terminal.
 ///
@@ -32,7 +31,7 @@ public final class SimulatedBoard: GPIOBackend {
     public var name: String { "simulated \(board.model)" }
 
     let clock: DeviceClock
-    let state: Mutex<State>
+    let state: Locked<State>
     private let allChips: [GPIOChip]
     let resolver: LineResolver
 
@@ -42,7 +41,7 @@ public final class SimulatedBoard: GPIOBackend {
         self.clock = DeviceClock(clock)
         allChips = SimulatedChips.chips(of: board)
         resolver = LineResolver(board: board, chips: allChips)
-        state = Mutex(State(lines: SimulatedChips.lines(of: board, chips: allChips)))
+        state = Locked(State(lines: SimulatedChips.lines(of: board, chips: allChips)))
     }
 
     /// A simulated Raspberry Pi 4, the board that stands in where there is none.
@@ -79,10 +78,11 @@ public final class SimulatedBoard: GPIOBackend {
         try checkPermission()
         try GPIOError.check(lines)
         let request = SimulatedOutput(board: self, lines: lines, settings: settings)
-        try state.withLock { (state: inout State) throws(DeviceError) in
+        let before = try state.withLock { (state: inout State) throws(DeviceError) in
             try self.checkFree(lines, state)
-            request.take(&state)
+            return request.take(&state)
         }
+        request.remember(before)
         return request
     }
 

@@ -1,5 +1,4 @@
 import DeviceCore
-import Synchronization
 
 /// Inputs of a simulated board, debounced on the board's clock.
 final class SimulatedInput: InputRequest {
@@ -15,7 +14,7 @@ final class SimulatedInput: InputRequest {
     private let continuation: AsyncStream<EdgeEvent>.Continuation
     private let board: SimulatedBoard
     private let settings: InputSettings
-    private let mine = Mutex(State())
+    private let mine = Locked(State())
 
     init(board: SimulatedBoard, lines: [GPIOLine], settings: InputSettings) {
         self.board = board

@@ -1,25 +1,30 @@
 import DeviceCore
-import Synchronization
 
 /// Outputs of a simulated board.
 final class SimulatedOutput: OutputRequest {
+    /// Direction and level before the request.
+    struct Before {
+        let isOutput: Bool
+        let isHigh: Bool
+    }
+
     private struct State {
         var values: UInt64
-        var isClosed = false
-        /// Direction and level before the request.
-        var before: [(isOutput: Bool, isHigh: Bool)] = []
+        /// Until the lines were taken there is nothing to give back.
+        var isClosed = true
+        var before: [Before] = []
     }
 
     let lines: [GPIOLine]
     private let board: SimulatedBoard
     private let settings: OutputSettings
-    private let mine: Mutex<State>
+    private let mine: Locked<State>
 
     init(board: SimulatedBoard, lines: [GPIOLine], settings: OutputSettings) {
         self.board = board
         self.lines = lines
         self.settings = settings
-        mine = Mutex(State(values: settings.values))
+        mine = Locked(State(values: settings.values))
     }
 
     deinit { close(nil) }
@@ -27,10 +32,11 @@ final class SimulatedOutput: OutputRequest {
     var values: UInt64 { mine.withLock { $0.values } }
 
     /// Becomes the owner of the lines; the board's lock is held and the lines are free.
-    func take(_ state: inout SimulatedBoard.State) {
-        for (index, line) in lines.enumerated() {
-            let before = board.change(line, in: &state) { line in
-                let before = (isOutput: line.isOutput, isHigh: line.outputIsHigh)
+    /// Returns what the lines were before, for ``remember(_:)``.
+    func take(_ state: inout SimulatedBoard.State) -> [Before] {
+        lines.enumerated().compactMap { index, line in
+            board.change(line, in: &state) { line in
+                let before = Before(isOutput: line.isOutput, isHigh: line.outputIsHigh)
                 line.consumer = settings.consumer
                 line.isUsed = true
                 line.isOutput = true
@@ -40,7 +46,15 @@ final class SimulatedOutput: OutputRequest {
                 line.outputIsHigh = bit(settings.values ^ settings.activeLow, index)
                 return before
             }
-            if let before { mine.withLock { $0.before.append(before) } }
+        }
+    }
+
+    /// Opens the request with what the lines were before. Apart from ``take(_:)``, where the board's lock is held: elsewhere that lock
+    /// is taken second.
+    func remember(_ before: [Before]) {
+        mine.withLock { mine in
+            mine.before = before
+            mine.isClosed = false
         }
     }
 

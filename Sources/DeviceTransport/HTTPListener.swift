@@ -107,7 +107,7 @@ final class HTTPListenerShared: Sendable {
     /// Connections of all kinds, for the limit.
     let count = Atomic<Int>(0)
     /// Connections that are not streams, by identity.
-    let connections = Mutex<[ObjectIdentifier: any Channel]>([:])
+    let connections = Locked<[ObjectIdentifier: any Channel]>([:])
 
     init(routes: HTTPRoutes, access: HTTPAccessPolicy, limits: HTTPListener.Limits, logger: Logger) {
         self.routes = routes

@@ -2,7 +2,6 @@ public import DeviceCore
 public import DeviceProtocols
 public import NIOCore
 import NIOPosix
-import Synchronization
 
 /// Opens connections to brokers.
 public enum TCPConnector {
@@ -49,7 +48,7 @@ public enum TCPConnector {
         _ connecting: EventLoopFuture<any Channel>, install: @escaping @Sendable (any Channel) throws -> Void
     ) async throws -> any Channel {
         let winner = connecting.eventLoop.makePromise(of: (any Channel).self)
-        let isDecided = Mutex(false)
+        let isDecided = Locked(false)
         @Sendable func decide() -> Bool {
             isDecided.withLock { decided in
                 defer { decided = true }

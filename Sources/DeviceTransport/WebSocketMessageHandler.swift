@@ -1,6 +1,6 @@
+import DeviceCore
 import NIOCore
 import NIOWebSocket
-import Synchronization
 
 /// Between WebSocket frames and whole messages: puts fragments together, answers pings and the close.
 ///
@@ -64,7 +64,7 @@ final class WebSocketMessageHandler: ChannelInboundHandler {
 
 /// A place for one value that one side sets and the other takes.
 final class LockedSlot<Value: Sendable>: Sendable {
-    private let value = Mutex<Value?>(nil)
+    private let value = Locked<Value?>(nil)
 
     func set(_ new: Value) { value.withLock { $0 = new } }
     func take() -> Value? {

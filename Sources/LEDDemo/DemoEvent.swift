@@ -10,6 +10,7 @@ enum DemoEvent: Sendable {
     case led(id: Int, name: String, isOn: Bool, source: String)
     case temperature(tenths: Int)
     case watchers(Int)
+    case note(String)
     case warning(String)
     case ended(reason: String)
 
@@ -32,6 +33,7 @@ enum DemoEvent: Sendable {
             Self.object("led", ("id", .int(id)), ("name", .text(name)), ("on", .bool(isOn)), ("source", .text(source)))
         case .temperature(let tenths): Self.object("temperature", ("tenths", .int(tenths)))
         case .watchers(let count): Self.object("watchers", ("count", .int(count)))
+        case .note(let text): Self.object("note", ("text", .text(text)))
         case .warning(let text): Self.object("warning", ("text", .text(text)))
         case .ended(let reason): Self.object("ended", ("reason", .text(reason)))
         }
@@ -50,7 +52,7 @@ enum DemoEvent: Sendable {
         case .led(let id, let name, let isOn, let source): "LED \(id) (\(name)) \(isOn ? "on" : "off"), by \(source)"
         case .temperature: nil
         case .watchers(let count): "\(count) page\(count == 1 ? "" : "s") watching"
-        case .warning(let text): text
+        case .note(let text), .warning(let text): text
         case .ended(let reason): "Ended: \(reason)"
         }
     }

@@ -1,5 +1,4 @@
 import DeviceCore
-import Synchronization
 
 /// Where the demo's events go: the terminal's picture, plain lines, or JSON.
 final class DemoOutput: Sendable {
@@ -17,7 +16,7 @@ final class DemoOutput: Sendable {
     }
 
     let style: Style
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     init(style: Style) { self.style = style }
 
@@ -33,10 +32,10 @@ final class DemoOutput: Sendable {
         }
     }
 
-    /// Prints text as it is, above the picture; not among lines of JSON.
+    /// Prints text as it is, above the picture.
     func note(_ text: String) {
         switch style {
-        case .json: break
+        case .json: report(.note(text))
         case .lines: StandardOutput.write(text + "\n")
         case .screen: state.withLock { $0.screen.log(text) }
         }
@@ -80,7 +79,7 @@ final class DemoOutput: Sendable {
             for index in screen.leds.indices where screen.leds[index].id == id { screen.leds[index].isOn = isOn }
         case .temperature(let tenths): screen.temperature = tenths
         case .watchers(let count): screen.watchers = count
-        case .started, .warning, .ended: break
+        case .started, .note, .warning, .ended: break
         }
     }
 

@@ -1,11 +1,10 @@
 import DeviceCore
 import DeviceSDK
-import Synchronization
 
 /// The temperature that the demo shows: the CPU's on a board, one that arrow keys change on a simulated board.
 final class DemoTemperature: Sendable {
     private let isSimulated: Bool
-    private let simulated = Mutex(210)
+    private let simulated = Locked(210)
 
     init(isSimulated: Bool) { self.isSimulated = isSimulated }
 

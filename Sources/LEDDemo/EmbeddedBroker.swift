@@ -17,7 +17,8 @@ struct EmbeddedBroker: Sendable {
     ///   - address: exactly this one, or nil for port 8080 or the next free one of `defaultHost`.
     ///   - access: who may use them.
     static func start(
-        on address: ListenAddress?, defaultHost: String, access: HTTPAccessPolicy, eventLoop: any EventLoop, logger: Logger
+        on address: ListenAddress?, defaultHost: String, access: HTTPAccessPolicy, eventLoop: any EventLoop,
+        logger: Logger
     ) async throws(DeviceError) -> EmbeddedBroker {
         let broker = SMQBroker(eventLoop: eventLoop, logger: logger)
         var routes = WebPages.routes

@@ -4,6 +4,7 @@ import DeviceProtocols
 import DeviceSDK
 import DeviceSimulator
 import DeviceTransport
+import Glibc
 import Logging
 import NIOCore
 import NIOPosix
@@ -45,8 +46,9 @@ struct LEDDemo: Sendable {
         let device = LEDDevice(
             name: options.name ?? "LEDDemo on \(HostName.current)", leds: leds, board: board.backend.board,
             isSimulated: board.simulated != nil, client: client, report: output.report)
-        announce(board, leds, embedded)
-        let status = await serve(device, board, button)
+        let terminal = TerminalInput()
+        announce(board, leds, embedded, hasKeys: terminal != nil)
+        let status = await serve(device, board, button, terminal)
         await embedded?.stop()
         try? await group.shutdownGracefully()
         output.end()
@@ -62,7 +64,9 @@ struct LEDDemo: Sendable {
                 let led = try LED(
                     specification.line, on: backend, activeLow: specification.isActiveLow, release: options.onExit,
                     consumer: "LEDDemo \(specification.name)")
-                states.append(LEDDevice.LEDState(id: index + 1, specification: specification, led: led))
+                states.append(
+                    LEDDevice.LEDState(
+                        id: index + 1, specification: specification, led: led, board: backend.board))
             }
             return states
         } catch {
@@ -85,8 +89,9 @@ struct LEDDemo: Sendable {
     ) throws(DeviceError) -> SMQClientConfiguration {
         var brokers = options.brokers
         if let embedded {
-            let host = embedded.listener.address.host == "0.0.0.0" ? "127.0.0.1" : embedded.listener.address.host
-            let own = ListenAddress(host: host, port: embedded.listener.address.port)
+            var own = embedded.listener.address
+            if own.host == "0.0.0.0" { own.host = "127.0.0.1" }
+            if own.host == "::" { own.host = "::1" }
             brokers = [try BrokerURL("smq://\(own)/smq.lsp" + (embedded.token.map { "?token=\($0)" } ?? ""))]
         }
         var configuration = SMQClientConfiguration(
@@ -100,7 +105,9 @@ struct LEDDemo: Sendable {
         return configuration
     }
 
-    private func announce(_ board: DemoBoard, _ leds: [LEDDevice.LEDState], _ embedded: EmbeddedBroker?) {
+    private func announce(
+        _ board: DemoBoard, _ leds: [LEDDevice.LEDState], _ embedded: EmbeddedBroker?, hasKeys: Bool
+    ) {
         output.update { screen in
             let model = board.backend.board.model
             screen.title = "\(model)\(board.simulated == nil ? "" : " (simulated)")"
@@ -108,8 +115,9 @@ struct LEDDemo: Sendable {
                 let pin = state.led.line?.pin.map { ", pin \($0)" } ?? ""
                 return TerminalScreen.LEDRow(
                     id: state.id, name: state.specification.name, color: state.specification.color.rawValue,
-                    line: (state.led.line?.name ?? "\(state.specification.line)") + pin, isOn: false)
+                    line: state.lineName + pin, isOn: false)
             }
+            guard hasKeys else { return }
             screen.keys = "1-\(min(9, leds.count)) toggle a LED"
             if board.simulated != nil { screen.keys += "   ↑ ↓ temperature" }
             if board.simulated != nil, options.button != nil { screen.keys += "   b button" }
@@ -121,13 +129,18 @@ struct LEDDemo: Sendable {
                 isSimulated: board.simulated != nil, leds: leds.count))
         guard let embedded else { return }
         let query = embedded.token.map { "?token=\($0)" } ?? ""
-        let address = embedded.listener.address
-        let hosts = address.host == "0.0.0.0" ? LANAddresses.addresses : [address.host]
-        for host in hosts.isEmpty ? ["127.0.0.1"] : hosts {
-            output.report(.page("http://\(ListenAddress(host: host, port: address.port))/\(query)"))
+        let pages = embedded.listener.address.reachable.map { "http://\($0)/\(query)" }
+        // For a phone's camera; the address also stands there in letters.
+        if options.isLAN, output.style == .screen, let page = pages.first,
+            let code = try? QRCode(text: page, errorCorrection: .low)
+        {
+            output.note(code.terminalLines().joined(separator: "\n"))
         }
+        for page in pages { output.report(.page(page)) }
         if options.isOpen {
-            output.report(.warning("Open: anybody on this network can switch these LEDs, and so can any web page that is open there."))
+            output.report(
+                .warning(
+                    "Open: anybody on this network can switch these LEDs, and so can any web page that is open there."))
         }
     }
 
@@ -137,19 +150,20 @@ struct LEDDemo: Sendable {
     private enum Outcome {
         /// It had nothing more to do; the others go on.
         case idle
-        /// The demo ends.
-        case end(DeviceError?)
+        /// The demo ends as it should, because of this.
+        case end(String)
+        /// The demo cannot go on.
+        case failure(DeviceError)
     }
 
     private func serve(
-        _ device: LEDDevice, _ board: DemoBoard, _ button: Button?
+        _ device: LEDDevice, _ board: DemoBoard, _ button: Button?, _ terminal: TerminalInput?
     ) async -> Result<Int32, DeviceError> {
-        let terminal = TerminalInput()
         let temperature = DemoTemperature(isSimulated: board.simulated != nil)
         let events = device.client.events()
         let failure = await withTaskGroup(of: Outcome.self) { group in
             group.addTask {
-                do throws(DeviceError) { try await device.client.run() } catch { return .end(error) }
+                do throws(DeviceError) { try await device.client.run() } catch { return .failure(error) }
                 return .idle
             }
             group.addTask {
@@ -179,28 +193,46 @@ struct LEDDemo: Sendable {
                 }
                 group.addTask { [options] in
                     for await key in terminal.keys {
-                        if key == .character("q") { return .end(nil) }
+                        if key == .character("q") { return .end("q was pressed") }
                         press(key, device, temperature, board, options)
                     }
                     return .idle
                 }
             }
             group.addTask {
-                for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { return .end(nil) }
+                for await signal in await UnixSignalsSequence(trapping: Self.endingSignals) {
+                    return .end("\(signal)")
+                }
                 return .idle
             }
             if let duration = options.duration {
                 group.addTask {
                     try? await Task.sleep(for: duration)
-                    return .end(nil)
+                    return .end("the time of --for is over")
                 }
             }
             defer { group.cancelAll() }
-            for await case .end(let failure) in group { return failure }
+            for await outcome in group {
+                switch outcome {
+                case .idle: continue
+                case .end(let reason):
+                    output.report(.ended(reason: reason))
+                    return nil as DeviceError?
+                case .failure(let error): return error
+                }
+            }
             return nil
         }
         if let failure { return .failure(failure) }
         return .success(output.wasEverConnected ? 0 : 69)
+    }
+
+    /// Ctrl-C, a service manager's stop, and the end of the terminal, unless `nohup` asked to survive it.
+    private static var endingSignals: [UnixSignal] {
+        var hangUp = sigaction()
+        sigaction(SIGHUP, nil, &hangUp)
+        let isIgnored = unsafeBitCast(hangUp.__sigaction_handler.sa_handler, to: Int.self) == 1
+        return isIgnored ? [.sigint, .sigterm] : [.sigint, .sigterm, .sighup]
     }
 
     private func press(

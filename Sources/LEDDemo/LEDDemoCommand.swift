@@ -28,25 +28,42 @@ struct LEDDemoCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Where the embedded broker and the page listen: exactly there. Default: 127.0.0.1:8080 or the next free port. Example: --listen 127.0.0.1:9000",
+            """
+            Where the embedded broker and the page listen: exactly there. Default: 127.0.0.1:8080 or the next free \
+            port. Example: --listen 127.0.0.1:9000
+            """,
             valueName: "addr:port"))
     var listen: String?
 
-    @Flag(help: "Listen on all addresses; the page and devices need the token that is printed. Example: --lan --listen 0.0.0.0:8080")
+    @Flag(
+        help: """
+            Listen on all addresses; the page and devices need the token that is printed. Example: --lan --listen \
+            0.0.0.0:8080
+            """)
     var lan = false
 
-    @Flag(help: "With --lan: no token and no check of Host and Origin, for pages and devices of others. Anybody on the network can switch the LEDs.")
+    @Flag(
+        help: """
+            With --lan: no token and no check of Host and Origin, for pages and devices of others. Anybody on the \
+            network can switch the LEDs.
+            """)
     var open = false
 
     @Option(
         help: ArgumentHelp(
-            "auto, the name of a board (\(Board.all.map(\.name).joined(separator: ", "))), sim for a simulated Raspberry Pi 4, or sim:NAME. Example: --board sim:rockpi4b",
+            """
+            auto, the name of a board (\(Board.all.map(\.name).joined(separator: ", "))), sim for a simulated Raspberry \
+            Pi 4, or sim:NAME. Example: --board sim:rockpi4b
+            """,
             valueName: "board"))
     var board = "auto"
 
     @Option(
         help: ArgumentHelp(
-            "A LED; give it once for each. LINE is a line name, pin11, or label:offset. Default: red, yellow, green and blue on header pins 11, 13, 15 and 16. Example: --led name=Door,color=green,line=GPIO17,active-low",
+            """
+            A LED; give it once for each. LINE is a line name, pin11, or label:offset. Default: red, yellow, green and \
+            blue on header pins 11, 13, 15 and 16. Example: --led name=Door,color=green,line=GPIO17,active-low
+            """,
             valueName: "led"))
     var led: [String] = []
 
@@ -76,17 +93,48 @@ struct LEDDemoCommand: AsyncParsableCommand {
     @Flag(help: "Log what broker and client do, to standard error.")
     var verbose = false
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Settings from a JSON file with comments; its keys are these flags. Flags win over the environment \
+            (DEVICE_LISTEN=...), which wins over the file. Example: --config /etc/leddemo.json
+            """,
+            valueName: "file"))
+    var config: String?
+
+    /// All flags, for the environment and the settings file.
+    private static let flags: [FlagDescription] = [
+        .list("broker"), .option("listen"), .flag("lan"), .flag("open"), .option("board"), .list("led", separator: ";"),
+        .option("button"), .option("on-exit"), .option("name"), .option("for"), .flag("json"), .flag("verbose"),
+        .option("config"),
+    ]
+
+    static func main() async {
+        do throws(DeviceError) {
+            // DEVICE_PASSWORD is a secret and so no flag: anybody can read another process's flags. The other one is
+            // smq-broker's.
+            let arguments = try SettingsSources.arguments(
+                flags: flags, ignoring: ["DEVICE_PASSWORD", "DEVICE_MAX_CLIENTS"])
+            await main(arguments)
+        } catch {
+            StandardError.write("LEDDemo: \(error)\n")
+            Glibc.exit(error.exitStatus)
+        }
+    }
+
     func run() async throws {
         do throws(DeviceError) {
             let status = try await LEDDemo(options: try options()).run()
-            if status != 0 { throw DeviceError(.unavailable, "no broker was ever connected", hint: "See the lines above") }
+            if status != 0 {
+                throw DeviceError(.unavailable, "no broker was ever connected", hint: "See the lines above")
+            }
         } catch {
             StandardError.write("LEDDemo: \(error)\n")
             throw ExitCode(error.exitStatus)
         }
     }
 
-    private func options() throws(DeviceError) -> LEDDemoOptions {
+    func options() throws(DeviceError) -> LEDDemoOptions {
         var options = LEDDemoOptions()
         for text in broker { options.brokers.append(try BrokerURL(text)) }
         if let listen { options.listen = try ListenAddress(listen) }
@@ -103,7 +151,8 @@ struct LEDDemoCommand: AsyncParsableCommand {
         }
         if let address = options.listen, !address.isLoopback, !lan {
             throw DeviceError(
-                .invalidArgument, "\(address) is reachable from other machines", hint: "Add --lan, which protects it by a token")
+                .invalidArgument, "\(address) is reachable from other machines",
+                hint: "Add --lan, which protects it by a token")
         }
         options.isLAN = lan
         options.isOpen = open
@@ -129,4 +178,9 @@ enum StandardError {
         let bytes = Array(text.utf8)
         _ = Glibc.write(STDERR_FILENO, bytes, bytes.count)
     }
+}
+
+/// The process's environment.
+enum Environment {
+    static func value(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 }

@@ -3,7 +3,6 @@ import DeviceCore
 import DeviceProtocols
 import DeviceSDK
 import NIOCore
-import Synchronization
 
 /// The device of the LED demo: its LEDs, switched through a broker and from here, by the public contract.
 final class LEDDevice: Sendable {
@@ -11,6 +10,16 @@ final class LEDDevice: Sendable {
         var id: Int
         var specification: LEDSpecification
         var led: LED
+        /// The line's name on this board, for people: GPIO17, GPIO4_C2.
+        var lineName: String
+
+        init(id: Int, specification: LEDSpecification, led: LED, board: Board) {
+            self.id = id
+            self.specification = specification
+            self.led = led
+            let signal = led.line?.pin.flatMap { board.pin($0)?.signal }
+            lineName = led.line?.name ?? signal ?? "\(specification.line)"
+        }
     }
 
     let name: String
@@ -18,7 +27,7 @@ final class LEDDevice: Sendable {
     let board: Board
     let isSimulated: Bool
     let client: SMQClient
-    private let temperature = Mutex<Int?>(nil)
+    private let temperature = Locked<Int?>(nil)
     private let report: @Sendable (DemoEvent) -> Void
 
     init(
@@ -73,7 +82,8 @@ final class LEDDevice: Sendable {
 
     private func obey(_ message: SMQMessage) {
         guard let command = LEDContract.Switch(message.payload) else {
-            return report(.warning("Ignored a message of \(message.payload.readableBytes) bytes that is no LED command."))
+            let size = message.payload.readableBytes
+            return report(.warning("Ignored a message of \(size) bytes that is no LED command."))
         }
         guard let led = leds.first(where: { $0.id == command.id }) else {
             return report(.warning("Ignored a command for LED \(command.id): this device has 1 to \(leds.count)."))
@@ -98,7 +108,7 @@ final class LEDDevice: Sendable {
         let items = leds.map { state in
             DeviceInfo.Item(
                 id: state.id, name: state.specification.name, color: state.specification.color.rawValue,
-                isOn: state.led.isLit, pin: state.led.line?.pin, line: state.led.line?.name ?? "\(state.specification.line)")
+                isOn: state.led.isLit, pin: state.led.line?.pin, line: state.lineName)
         }
         return DeviceInfo(
             address: client.address, name: name, leds: items, temperature: temperature.withLock { $0 }, board: board,

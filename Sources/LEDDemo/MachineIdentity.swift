@@ -1,4 +1,4 @@
-import Glibc
+import DeviceCore
 
 /// What tells this device from others.
 enum MachineIdentity {
@@ -13,21 +13,8 @@ enum MachineIdentity {
 
     /// The address of the first real network card by name.
     private static func macAddress(_ directory: String) -> [UInt8]? {
-        guard let folder = opendir(directory) else { return nil }
-        defer { closedir(folder) }
-        var names: [String] = []
-        while let entry = readdir(folder) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if !name.hasPrefix("."), name != "lo" { names.append(name) }
-        }
-        for name in names.sorted() {
-            guard let file = fopen("\(directory)/\(name)/address", "r") else { continue }
-            defer { fclose(file) }
-            var line = [CChar](repeating: 0, count: 64)
-            guard fgets(&line, 64, file) != nil else { continue }
-            let text = String(decoding: line.prefix { $0 > 0x20 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        for name in SystemFile.names(in: directory) where name != "lo" {
+            guard let text = try? SystemFile.text("\(directory)/\(name)/address") else { continue }
             let bytes = text.split(separator: ":").compactMap { UInt8($0, radix: 16) }
             if bytes.count == 6, bytes.contains(where: { $0 != 0 }) { return bytes }
         }

@@ -84,7 +84,8 @@ struct TerminalScreen {
             let state = led.isOn ? "\(bold)on \(plain)" : "\(dim)off\(plain)"
             let key = led.id <= 9 ? "\(led.id)" : " "
             let name = fit(led.name, 16).padded(to: 16)
-            rows.append("   \(dim)\(key)\(plain)  \(lamp)  \(name) \(state)  \(dim)\(fit(led.line, width - 36))\(plain)")
+            let line = "\(dim)\(fit(led.line, width - 36))\(plain)"
+            rows.append("   \(dim)\(key)\(plain)  \(lamp)  \(name) \(state)  \(line)")
         }
         rows.append("")
         var facts: [String] = []

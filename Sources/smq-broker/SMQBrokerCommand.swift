@@ -23,10 +23,15 @@ struct SMQBrokerCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Where to listen. Example: --listen 127.0.0.1:9000, or --lan --listen 0.0.0.0:8080", valueName: "addr:port"))
+            "Where to listen. Example: --listen 127.0.0.1:9000, or --lan --listen 0.0.0.0:8080",
+            valueName: "addr:port"))
     var listen = "127.0.0.1:8080"
 
-    @Flag(help: "Allow an address that other machines reach; clients and pages then need the token that is printed. Example: --lan --listen 0.0.0.0:8080")
+    @Flag(
+        help: """
+            Allow an address that other machines reach; clients and pages then need the token that is printed. \
+            Example: --lan --listen 0.0.0.0:8080
+            """)
     var lan = false
 
     @Flag(help: "With --lan: no token and no check of Host and Origin, for pages and devices of others.")
@@ -38,12 +43,42 @@ struct SMQBrokerCommand: AsyncParsableCommand {
     @Flag(help: "Log each session to standard error.")
     var verbose = false
 
-    func run() async throws {
-        do throws(DeviceError) { try await serve() } catch {
-            let text = Array("smq-broker: \(error)\n".utf8)
-            _ = write(STDERR_FILENO, text, text.count)
-            throw ExitCode(error.exitStatus)
+    @Option(
+        help: ArgumentHelp(
+            """
+            Settings from a JSON file with comments; its keys are these flags. Flags win over the environment \
+            (DEVICE_LISTEN=...), which wins over the file.
+            """,
+            valueName: "file"))
+    var config: String?
+
+    /// All flags, for the environment and the settings file.
+    private static let flags: [FlagDescription] = [
+        .option("listen"), .flag("lan"), .flag("open"), .option("max-clients"), .flag("verbose"), .option("config"),
+    ]
+
+    /// The environment is shared with the device that may run beside this broker.
+    private static let variablesOfOthers: Set<String> = [
+        "DEVICE_BOARD", "DEVICE_BROKER", "DEVICE_BUTTON", "DEVICE_FOR", "DEVICE_JSON", "DEVICE_LED", "DEVICE_NAME",
+        "DEVICE_ON_EXIT", "DEVICE_PASSWORD",
+    ]
+
+    static func main() async {
+        do throws(DeviceError) {
+            await main(try SettingsSources.arguments(flags: flags, ignoring: variablesOfOthers))
+        } catch {
+            fail(error)
         }
+    }
+
+    private static func fail(_ error: DeviceError) -> Never {
+        let text = Array("smq-broker: \(error)\n".utf8)
+        _ = write(STDERR_FILENO, text, text.count)
+        Glibc.exit(error.exitStatus)
+    }
+
+    func run() async throws {
+        do throws(DeviceError) { try await serve() } catch { Self.fail(error) }
     }
 
     private func serve() async throws(DeviceError) {
@@ -73,11 +108,16 @@ struct SMQBrokerCommand: AsyncParsableCommand {
         limits.connections = maxClients + 500
         let listener = try await HTTPListener.start(
             on: address, eventLoop: group.next(), routes: routes,
-            access: HTTPAccessPolicy(names: HostName.ownNames, token: token, isOpen: open), limits: limits, logger: logger)
+            access: HTTPAccessPolicy(names: HostName.ownNames, token: token, isOpen: open), limits: limits,
+            logger: logger)
         let query = token.map { "?token=\($0)" } ?? ""
-        Self.say("Page: http://\(listener.address)/\(query)")
-        Self.say("Broker: smq://\(listener.address)/smq.lsp\(query)")
-        if open { Self.say("Open: anybody on this network can use this broker, and so can any web page that is open there.") }
+        for address in listener.address.reachable {
+            Self.say("Page: http://\(address)/\(query)")
+            Self.say("Broker: smq://\(address)/smq.lsp\(query)")
+        }
+        if open {
+            Self.say("Open: anybody on this network can use this broker, and so can any web page that is open there.")
+        }
         for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { break }
         await broker.shutDown()
         await listener.close()

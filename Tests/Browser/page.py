@@ -82,7 +82,7 @@ class Page:
             "features": [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]})
 
     def screenshot(self, name):
-        folder = os.environ.get("DEVICE_SCREENSHOTS")
+        folder = os.environ.get("DEVICESDK_SCREENSHOTS")
         if not folder:
             return
         pathlib.Path(folder).mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """Starts the real programs and ends only what it started."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -7,7 +8,9 @@ import pty
 import select
 import signal
 import socket
+import struct
 import subprocess
+import termios
 import threading
 import time
 
@@ -15,13 +18,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def binary(name):
-    """DEVICE_BIN_DIR, else the release build, else the debug build."""
-    given = os.environ.get("DEVICE_BIN_DIR")
+    """DEVICESDK_BIN_DIR, else the release build, else the debug build."""
+    given = os.environ.get("DEVICESDK_BIN_DIR")
     places = [pathlib.Path(given)] if given else [ROOT / ".build/release", ROOT / ".build/debug"]
     for place in places:
         if (place / name).exists():
             return str(place / name)
-    raise FileNotFoundError(f"{name} is in none of {', '.join(map(str, places))}: build it, or set DEVICE_BIN_DIR.")
+    raise FileNotFoundError(f"{name} is in none of {', '.join(map(str, places))}: build it, or set DEVICESDK_BIN_DIR.")
 
 
 def free_port():
@@ -51,9 +54,12 @@ class Program:
         stdout = subprocess.PIPE
         if terminal:
             self.master, slave = pty.openpty()
+            fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
             stdin = stdout = slave
+        # As in a terminal window: a session of its own, whose controlling terminal it is.
+        own = (lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if terminal else None
         self.process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=subprocess.STDOUT,
-                                        start_new_session=terminal)
+                                        start_new_session=terminal, preexec_fn=own)
         if terminal:
             os.close(slave)
         threading.Thread(target=self._collect, daemon=True).start()

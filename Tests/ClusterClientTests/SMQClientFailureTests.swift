@@ -93,7 +93,7 @@ import Testing
     // MARK: Refused
 
     @Test(arguments: [SMQFraming.raw, .webSocket]) func credentials(_ framing: SMQFraming) async throws {
-        let seen = Mutex<[String]>([])
+        let seen = Locked<[String]>([])
         let node = try await TestNode.start { configuration in
             configuration.authenticate = { request in
                 seen.withLock { $0.append("\(request.seed) \(request.address)") }

@@ -3,7 +3,6 @@ import DeviceCore
 import DeviceProtocols
 import NIOCore
 import SMQBroker
-import Synchronization
 import TestSupport
 import Testing
 
@@ -68,7 +67,7 @@ import Testing
     @Test func publishersWaitForTheSocket() async throws {
         let goOn = BoundedStream<Void>(limit: 1)
         let total = 1500
-        let received = Mutex(0)
+        let received = Locked(0)
         let server = try await FakeServer.start { connection in
             try await connection.serveHandshake(etid: 9)
             _ = try await connection.frame()
@@ -84,7 +83,7 @@ import Testing
             $0.outgoingBytes = 100_000
             $0.pingAfter = .seconds(600)
         }
-        let published = Mutex(0)
+        let published = Locked(0)
         let publishing = Task {
             for _ in 0..<total {
                 try await client.client.publish(ByteBuffer(repeating: 7, count: 20_000), to: .topic("topic"))

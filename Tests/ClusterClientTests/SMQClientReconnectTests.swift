@@ -2,7 +2,6 @@ import ClusterClient
 import DeviceCore
 import DeviceProtocols
 import NIOCore
-import Synchronization
 import TestSupport
 import Testing
 
@@ -12,7 +11,7 @@ import Testing
         let node = try await TestNode.start()
         let port = node.port
         let device = try TestClient(port, "device", framing: framing)
-        let count = Mutex(0)
+        let count = Locked(0)
         device.client.announce(to: "devices", subtopic: "info") {
             payload("device \(count.withLock { count in count += 1; return count })")
         }

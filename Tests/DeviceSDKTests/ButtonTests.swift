@@ -33,14 +33,15 @@ extension OnLines {
 
         @Test(arguments: Rig.available) func reportsHolding(_ rig: Rig) async throws {
             let world = try rig.make()
-            let button = try Button("pin15", on: world.backend, debounce: .zero, holdTime: .milliseconds(60))
+            let button = try Button("pin15", on: world.backend, debounce: .zero, holdTime: .milliseconds(300))
             var holds = button.holds().makeAsyncIterator()
             // Too short to count.
             try world.press("pin15")
             try await Task.sleep(for: Rig.gap)
             try world.release("pin15")
-            try await Task.sleep(for: .milliseconds(100))
+            #expect(await button.waitForRelease())
             #expect(!button.isHeld)
+            try await Task.sleep(for: Rig.gap)
             try world.press("pin15")
             #expect(await holds.next()?.kind == .held)
             #expect(button.isHeld && button.isPressed)

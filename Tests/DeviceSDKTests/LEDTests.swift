@@ -35,13 +35,14 @@ extension OnLines {
         @Test(arguments: Rig.available) func theOwnerIsSeenAndTheLineIsGivenBack(_ rig: Rig) throws {
             let world = try rig.make()
             do {
-                let led = try LED("pin11", on: world.backend, consumer: "first owner")
+                let led = try LED("pin11", on: world.backend, initially: true, consumer: "first owner")
                 let info = try world.backend.info(at: "pin11")
                 #expect(info.consumer == "first owner")
                 #expect(info.isUsed && info.isOutput)
                 let error = #expect(throws: DeviceError.self) { try LED("pin11", on: world.backend) }
                 #expect(error?.code == .busy)
                 #expect(error?.message.contains("in use by \"first owner\"") == true)
+                #expect(try world.isHigh("pin11"), "whoever is refused changes nothing")
                 try led.on()
             }
             #expect(try !world.backend.info(at: "pin11").isUsed, "given back with the last reference")

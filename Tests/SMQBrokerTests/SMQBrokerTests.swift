@@ -3,7 +3,6 @@ import DeviceProtocols
 import DeviceTransport
 import NIOCore
 import SMQBroker
-import Synchronization
 import TestSupport
 import Testing
 

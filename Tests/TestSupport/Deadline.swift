@@ -1,4 +1,4 @@
-import Synchronization
+import DeviceCore
 
 /// Something did not happen within a generous time.
 public struct Late: Error, CustomStringConvertible {
@@ -46,7 +46,7 @@ private final class First<Value: Sendable>: Sendable {
         case waiting(CheckedContinuation<Value, any Error>)
         case result(Result<Value, any Error>)
     }
-    private let state = Mutex(State.nothing)
+    private let state = Locked(State.nothing)
 
     func decide(_ result: Result<Value, any Error>) {
         let waiting = state.withLock { state -> CheckedContinuation<Value, any Error>? in

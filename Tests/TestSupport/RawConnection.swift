@@ -1,18 +1,20 @@
+import DeviceCore
 public import NIOCore
 import NIOPosix
-import Synchronization
 
 /// A TCP connection of a test: sends any bytes, keeps everything that comes.
 public final class RawConnection: Sendable {
     private struct State {
         var received = ByteBuffer()
         var isClosed = false
+        /// Counts what has happened, so that a reader waits for what it has not seen.
+        var version = 0
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     /// Set once, before anybody has the connection.
-    private let channelBox = Mutex<(any Channel)?>(nil)
+    private let channelBox = Locked<(any Channel)?>(nil)
 
     fileprivate init() {}
 
@@ -102,10 +104,12 @@ public final class RawConnection: Sendable {
     ) async throws -> Value {
         try await within(.seconds(20), "bytes that were waited for") { [self] in
             while true {
-                let (found, isClosed) = try state.withLock { state in (try find(&state.received), state.isClosed) }
+                let (found, isClosed, version) = try state.withLock { state in
+                    (try find(&state.received), state.isClosed, state.version)
+                }
                 if let found { return found }
                 guard !isClosed else { throw Late(description: "closed, with \(received.readableBytes) bytes left") }
-                await change()
+                await change(since: version)
             }
         }
     }
@@ -116,21 +120,21 @@ public final class RawConnection: Sendable {
     @discardableResult
     public func closed() async throws -> ByteBuffer {
         try await within(.seconds(20), "the end of the connection") { [self] in
-            while !isClosed { await change() }
-            return received
+            while true {
+                let (isClosed, version) = state.withLock { ($0.isClosed, $0.version) }
+                if isClosed { return received }
+                await change(since: version)
+            }
         }
     }
 
     /// Closes the connection.
     public func close() { try? channel.close(promise: nil) }
 
-    private func change() async {
-        let (count, wasClosed) = state.withLock { ($0.received.readableBytes, $0.isClosed) }
+    private func change(since version: Int) async {
         await withCheckedContinuation { continuation in
             let isNew = state.withLock { state in
-                if state.received.readableBytes != count || state.isClosed != wasClosed || state.isClosed {
-                    return true
-                }
+                guard state.version == version else { return true }
                 state.waiting.append(continuation)
                 return false
             }
@@ -140,6 +144,7 @@ public final class RawConnection: Sendable {
 
     fileprivate func update(_ bytes: ByteBuffer?) {
         let waiting = state.withLock { state in
+            state.version += 1
             if let bytes { state.received.writeImmutableBuffer(bytes) } else { state.isClosed = true }
             defer { state.waiting = [] }
             return state.waiting

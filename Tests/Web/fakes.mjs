@@ -1,5 +1,16 @@
 // What the client tests stand on: a clock that only moves when told, and a WebSocket whose far end is the test.
 
+import { webcrypto } from "node:crypto";
+
+// Every browser has these; Debian 12's node 18 does not.
+globalThis.crypto ??= webcrypto;
+globalThis.CustomEvent ??= class CustomEvent extends Event {
+  constructor(type, { detail = null } = {}) {
+    super(type);
+    this.detail = detail;
+  }
+};
+
 /** Timers and time in the test's hands. */
 export class ManualClock {
   #now = 0; #timers = []; #next = 1;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DeviceModel, ECHO_TIMEOUT, sparkline } from "../../Sources/CWebAssets/page/model.js";
+import { DeviceModel, ECHO_TIMEOUT, sparkline, startCommand } from "../../Sources/CWebAssets/page/model.js";
 
 const info = (ip, name, on = false, more = {}) => JSON.stringify({ ipaddr: ip, devname: name, temp: 200,
   leds: [{ id: 1, name: "Red", color: "red", on }, { id: 2, name: "Blue", color: "blue", on: false }], ...more });
@@ -169,5 +169,14 @@ test("sparkline: finite numbers inside the box, newest at the right", () => {
       for (const [x, y] of points) assert.ok(x >= 0 && x <= 100 && y >= 0 && y <= 40, line);
       assert.equal(points.at(-1)[0], 100);
     }
+  }
+});
+
+test("the command that starts a device repeats the token, but nothing that a shell would obey", () => {
+  const command = (page) => startCommand(new URL(page));
+  assert.equal(command("http://127.0.0.1:8080/"), "LEDDemo --broker smq://127.0.0.1:8080/smq.lsp");
+  assert.equal(command("https://pi.example/?token=0aF-_9"), 'LEDDemo --broker "smqs://pi.example/smq.lsp?token=0aF-_9"');
+  for (const token of ["$(reboot)", "%22;reboot;%22", "%60x%60", "a%0Ab", "a b", "", "%5C"]) {
+    assert.equal(command(`http://pi/?token=${token}`), "LEDDemo --broker smq://pi/smq.lsp");
   }
 });

@@ -157,6 +157,14 @@ test("an observed peer is told once and forgotten with the connection; Unobserve
   fake.ws.receive(broker.change(78, 0));
   fake.ws.receive(broker.change(1234, 5));
   assert.deepEqual(gone, [[770, 0]]);
+  fake.client.observe(79, (count) => gone.push([79, count]));
+  fake.ws.drop();
+  fake.clock.advance(50);
+  fake.accept();
+  fake.ws.receive(broker.change(79, 0));
+  assert.deepEqual(gone, [[770, 0]], "the same number is somebody else now");
+  fake.client.observe(79, () => {});
+  assert.deepEqual(fake.ws.take().map(words), ["observe 79"]);
   fake.client.observe("/name", () => {});
   fake.client.unobserve("/name");
   assert.ok(fake.WebSocket.sockets.every((ws) => ws.sent.every((frame) => frame[0] !== 15)));
@@ -246,6 +254,9 @@ test("an acknowledgement that nobody asked for changes nothing", () => {
   fake.ws.receive(broker.publish(8, 2, 0, "x"));
   assert.deepEqual(got, []);
   assert.equal(fake.client.stats.unrouted, 1);
+  fake.ws.take();
+  fake.client.publish("x", "/evil");
+  assert.deepEqual(fake.ws.take().map(words), ["create /evil"], "a number that was not asked for is not used");
 });
 
 test("own pings: after silence, with a round trip, and a close when nothing comes", () => {

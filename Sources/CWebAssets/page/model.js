@@ -225,3 +225,14 @@ export function sparkline(history, now, { longest = 120000, shortest = 4000, wid
   const line = points.map((point, index) => `${index ? "L" : "M"}${x(point.at)} ${y(point.value)}`).join("");
   return { line, area: `${line}V${height}H${x(points[0].at)}Z`, span };
 }
+
+/**
+ * The command that starts a device at the broker of a page.
+ * @param {URL} page with its token, if it has one
+ */
+export function startCommand(page) {
+  const scheme = page.protocol === "https:" ? "smqs" : "smq", token = page.searchParams.get("token") ?? "";
+  const broker = `${scheme}://${page.host}/smq.lsp`;
+  // Somebody will paste this into a shell, and a link can carry any token: only a harmless one is repeated.
+  return `LEDDemo --broker ${/^[\w-]+$/.test(token) ? `"${broker}?token=${token}"` : broker}`;
+}

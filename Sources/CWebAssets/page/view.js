@@ -3,7 +3,7 @@
 // transitions survive; `render()` may be called as often as anything changes.
 
 import { HeaderDrawing } from "./header.js";
-import { sparkline } from "./model.js";
+import { sparkline, startCommand } from "./model.js";
 
 const $ = (id) => document.getElementById(id);
 const TOAST_TIME = 6000, TOAST_LIMIT = 3;
@@ -276,8 +276,7 @@ export class View {
   #renderEmpty() {
     setHidden($("empty"), this.model.selected !== null);
     if (this.model.selected) return;
-    const scheme = location.protocol === "https:" ? "smqs" : "smq";
-    setText($("command"), `LEDDemo --broker ${scheme}://${this.link.node}/smq.lsp`);
+    setText($("command"), startCommand(new URL(location.href)));
     const connected = this.link.state === "connected";
     setText($("empty-title"), connected ? "No device yet" : "Waiting for the broker");
   }

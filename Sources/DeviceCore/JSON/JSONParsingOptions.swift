@@ -17,9 +17,9 @@ public struct JSONParsingOptions: Sendable {
         self.errorCode = errorCode
     }
 
-    /// A file that a person wrote: comments, 64 levels, 4 MiB, errors are `.configuration`.
+    /// A file that a person wrote: comments, 64 levels, 1 MiB, errors are `.configuration`.
     public static let settingsFile = JSONParsingOptions(
-        allowsComments: true, maximumDepth: 64, maximumSize: 4 << 20, errorCode: .configuration)
+        allowsComments: true, maximumDepth: 64, maximumSize: 1 << 20, errorCode: .configuration)
 
     /// What a peer sent: no comments, 64 levels, 1 MiB, errors are `.protocolViolation`.
     public static let message = JSONParsingOptions(

@@ -35,7 +35,8 @@ public enum JSONValue: Sendable, Equatable {
     public var integerValue: Int64? {
         switch self {
         case .integer(let value): value
-        case .number(let value) where value.magnitude < 0x1p53: Int64(exactly: value)
+        // Not Int64(exactly:), which needs libm's trunc: nothing here makes a program link libm.
+        case .number(let value) where value.magnitude < 0x1p53 && Double(Int64(value)) == value: Int64(value)
         default: nil
         }
     }

@@ -1,5 +1,4 @@
 import DeviceCore
-import Synchronization
 
 /// Turns the edges of a button's line into presses, releases and holds, and hands them to every stream.
 ///
@@ -32,14 +31,14 @@ final class ButtonWatcher: Sendable {
     private let holdTime: Duration
     private let bufferSize: Int
     private let clock: DeviceClock
-    private let state: Mutex<State>
+    private let state: Locked<State>
 
     init(request: any InputRequest, isPressed: Bool, holdTime: Duration, bufferSize: Int, clock: DeviceClock) {
         self.request = request
         self.holdTime = holdTime
         self.bufferSize = bufferSize
         self.clock = clock
-        state = Mutex(State(isPressed: isPressed))
+        state = Locked(State(isPressed: isPressed))
     }
 
     var isPressed: Bool { state.withLock { $0.isPressed } }

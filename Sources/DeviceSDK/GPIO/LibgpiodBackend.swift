@@ -1,7 +1,6 @@
 import CDeviceShim
 public import DeviceCore
 import Glibc
-import Synchronization
 
 /// The GPIO chips of this machine, through libgpiod 1.6 or 2.
 ///
@@ -11,7 +10,7 @@ public final class LibgpiodBackend: GPIOBackend {
     public let board: Board
     private let directory: String
     /// The chips as they were found; read again when an address is not found.
-    private let resolver: Mutex<LineResolver?>
+    private let resolver: Locked<LineResolver?>
 
     /// Whether this machine has a GPIO chip, whether or not this user may open it.
     public static func isAvailable(directory: String = "/dev") -> Bool { !paths(in: directory).isEmpty }
@@ -27,7 +26,7 @@ public final class LibgpiodBackend: GPIOBackend {
         self.directory = directory
         let chips = try Self.scan(directory)
         guard !chips.isEmpty else { throw GPIOError.noChips() }
-        resolver = Mutex(LineResolver(board: board, chips: chips))
+        resolver = Locked(LineResolver(board: board, chips: chips))
     }
 
     /// `libgpiod 1.6.3`.

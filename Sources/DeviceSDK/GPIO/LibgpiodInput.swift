@@ -15,7 +15,7 @@ final class LibgpiodInput: InputRequest {
     let edges: AsyncStream<EdgeEvent>
     private let continuation: AsyncStream<EdgeEvent>.Continuation
     private let lost = LostCounter()
-    private let state: Mutex<State>
+    private let state: Locked<State>
 
     /// Owns the handle from now on, also when it throws. `debounce` is what the kernel leaves to the reader.
     init(
@@ -24,7 +24,7 @@ final class LibgpiodInput: InputRequest {
         self.lines = lines
         let size = min(max(settings.bufferSize, 1), 65536)
         (edges, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(size))
-        state = Mutex(State(handle: handle))
+        state = Locked(State(handle: handle))
         guard settings.reportsEdges else {
             continuation.finish()
             return

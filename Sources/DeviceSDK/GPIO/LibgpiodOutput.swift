@@ -1,7 +1,6 @@
 import CDeviceShim
 import DeviceCore
 import Glibc
-import Synchronization
 
 /// Outputs of a kernel chip. A write is one lock without contention and one system call.
 final class LibgpiodOutput: OutputRequest {
@@ -21,7 +20,7 @@ final class LibgpiodOutput: OutputRequest {
     private let settings: OutputSettings
     private let before: [Before]
     private let makeInputs: @Sendable ([GPIOLine]) -> Void
-    private let state: Mutex<State>
+    private let state: Locked<State>
 
     /// `before` is empty unless it may be asked for; `makeInputs` turns free lines into inputs.
     init(
@@ -32,12 +31,16 @@ final class LibgpiodOutput: OutputRequest {
         self.settings = settings
         self.before = before
         self.makeInputs = makeInputs
-        state = Mutex(State(handle: handle, values: settings.values))
+        state = Locked(State(handle: handle, values: settings.values))
     }
 
     deinit { close(nil) }
 
     var values: UInt64 { state.withLock { $0.values } }
+
+    /// The request itself, for an owner that alone uses this object and has a lock of its own: it may write to the
+    /// handle until it calls ``close(_:)``. ``values`` does not follow.
+    var handleForOwner: RequestHandle? { state.withLock { $0.handle } }
 
     func set(_ values: UInt64, mask: UInt64) throws(DeviceError) {
         // An error is made outside the lock, so that the way without one stays short.

@@ -1,5 +1,4 @@
 public import DeviceCore
-import Synchronization
 
 /// Several outputs that are set at once, for example the LEDs of a bar or of a traffic light.
 ///
@@ -16,7 +15,7 @@ public final class LEDGroup: Sendable {
     public let lines: [GPIOLine]
     private let parts: [Part]
     /// Makes a change over several chips one step for other threads.
-    private let lock = Mutex(())
+    private let lock = Locked(())
 
     /// Takes 1 to 64 lines as outputs; all or none. `activeLow` and `values` are masks.
     ///

@@ -1,5 +1,4 @@
 public import DeviceCore
-import Synchronization
 
 /// An LED soldered onto the board, driven by the kernel under `/sys/class/leds`.
 ///
@@ -17,7 +16,7 @@ public final class OnboardLED: Sendable {
     private let trigger: String
     private let brightness: String
     private let maximum: Int
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     /// The names of this machine's LEDs.
     public static func names(directory: String = "/sys/class/leds") -> [String] { SystemFile.names(in: directory) }

@@ -1,7 +1,6 @@
 import DeviceCore
 @testable import DeviceProtocols
 import NIOCore
-import Synchronization
 import Testing
 
 /// A broker state machine with the bookkeeping of its owner: takes the actions, collects what each client is sent.
@@ -187,9 +186,9 @@ struct Unexpected: Error {
 
 /// Ids in a given order, then 0x1000, 0x1001…
 final class RandomIDs: Sendable {
-    private let state: Mutex<(given: [UInt32], next: UInt32)>
+    private let state: Locked<(given: [UInt32], next: UInt32)>
 
-    init(_ given: [UInt32] = []) { state = Mutex((given, 0x1000)) }
+    init(_ given: [UInt32] = []) { state = Locked((given, 0x1000)) }
 
     func next() -> UInt32 {
         state.withLock { state in

@@ -36,12 +36,21 @@ struct ClientBench {
 
     mutating func receive(_ bytes: ByteBuffer) {
         var publishes: [Publish] = []
-        machine.receive(bytes, now: now) {
+        func take(_ destination: UInt32, _ publisher: UInt32, _ subtopic: UInt32, _ payload: ByteBuffer) {
             publishes.append(
-                Publish(destination: $0, publisher: $1, subtopic: $2, payload: String(buffer: $3)))
+                Publish(
+                    destination: destination, publisher: publisher, subtopic: subtopic,
+                    payload: String(buffer: payload)))
+        }
+        machine.receive(bytes, now: now, onPublish: take)
+        // The machine stops at each event until its owner has seen it.
+        var new = machine.takeEvents()
+        while !new.isEmpty {
+            events += new
+            machine.proceed(onPublish: take)
+            new = machine.takeEvents()
         }
         self.publishes += publishes
-        events += machine.takeEvents()
     }
 
     mutating func tick(after duration: Duration) -> MonotonicTime {

@@ -154,6 +154,10 @@ public struct SMQClientStateMachine {
 
     /// Takes bytes from the broker: any piece of its stream.
     ///
+    /// It stops at each event: an acknowledgement may be followed at once by messages that only make sense once the
+    /// owner knows the id. So the owner calls ``takeEvents()`` and then ``proceed(onPublish:)``, until there are no
+    /// more events.
+    ///
     /// - Parameter onPublish: called for each publish, in order: destination, publisher, sub-topic, payload. The
     ///   payload shares the memory of `bytes`.
     public mutating func receive(
@@ -163,20 +167,30 @@ public struct SMQClientStateMachine {
         guard phase != .over, phase != .idle else { return }
         lastReceived = now
         pingSent = nil
+        if input.readableBytes == 0 { input = bytes } else { input.writeImmutableBuffer(bytes) }
+        proceed(onPublish: onPublish)
+    }
+
+    /// Goes on with what was received, up to the next event.
+    public mutating func proceed(onPublish: (UInt32, UInt32, UInt32, ByteBuffer) -> Void) {
         do throws(SMQProtocolError) {
-            if input.readableBytes == 0 { input = bytes } else { input.writeImmutableBuffer(bytes) }
             if phase == .httpResponse, !readHTTPResponse() { return }
-            while phase != .over, let message = try nextMessage() {
+            while phase != .over, phase != .idle {
+                guard let message = try nextMessage() else { return compactInput() }
                 handle(try SMQFrame(message: message), onPublish)
-            }
-            // What is left is the beginning of a frame; it must not keep the read's buffer alive.
-            if input.readableBytes == 0 {
-                input = ByteBuffer()
-            } else if input.readerIndex > 0 {
-                input = ByteBuffer(bytes: input.readableBytesView)
+                if !events.isEmpty { return }
             }
         } catch {
             fail(DeviceError(.protocolViolation, "the broker sent \(error)", hint: Self.notSMQ))
+        }
+    }
+
+    /// What is left is the beginning of a frame; it must not keep the read's buffer alive.
+    private mutating func compactInput() {
+        if input.readableBytes == 0 {
+            input = ByteBuffer()
+        } else if input.readerIndex > 0 {
+            input = ByteBuffer(bytes: input.readableBytesView)
         }
     }
 

@@ -1,10 +1,9 @@
-import DeviceCore
 import Glibc
 
 /// Small files of /proc and /sys, without Foundation.
-enum SystemFile {
+package enum SystemFile {
     /// The first `limit` bytes. Throws `.notFound`, `.permission` or `.io`.
-    static func read(_ path: String, limit: Int = 65536) throws(DeviceError) -> [UInt8] {
+    package static func read(_ path: String, limit: Int = 65536) throws(DeviceError) -> [UInt8] {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { throw failure("read", path, errno) }
         defer { close(file) }
@@ -27,7 +26,7 @@ enum SystemFile {
     }
 
     /// The text without surrounding white space and NULs.
-    static func text(_ path: String) throws(DeviceError) -> String {
+    package static func text(_ path: String) throws(DeviceError) -> String {
         let bytes = try read(path)
         let isBlank = { (byte: UInt8) in byte <= 0x20 }
         let end = bytes.lastIndex { !isBlank($0) }
@@ -36,7 +35,7 @@ enum SystemFile {
     }
 
     /// Replaces the content by one `write`, as sysfs wants it. Throws `.notFound`, `.permission` or `.io`.
-    static func write(_ text: String, to path: String) throws(DeviceError) {
+    package static func write(_ text: String, to path: String) throws(DeviceError) {
         let file = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC)
         guard file >= 0 else { throw failure("write", path, errno) }
         defer { close(file) }
@@ -50,7 +49,7 @@ enum SystemFile {
     }
 
     /// The names in a directory, sorted; empty where it cannot be read.
-    static func names(in path: String) -> [String] {
+    package static func names(in path: String) -> [String] {
         guard let directory = opendir(path) else { return [] }
         defer { closedir(directory) }
         var names: [String] = []

@@ -1,0 +1,126 @@
+import ClusterClient
+import DeviceCore
+import DeviceProtocols
+import DeviceSDK
+import DeviceSimulator
+import DeviceTransport
+import Logging
+import NIOCore
+import NIOPosix
+import Testing
+
+@testable import LEDDemo
+
+/// The device as a page sees it, through the embedded broker.
+@Suite struct LEDDeviceTests {
+    @Test func answersHelloObeysAndEchoes() async throws {
+        try await withDemo { demo in
+            let page = demo.page
+            let toSelf = page.subscribeToSelf(subtopic: LEDContract.infoSubtopic)
+            let echoes = page.subscribe(to: LEDContract.deviceTopic, subtopic: LEDContract.ledSubtopic)
+            try await demo.hello()
+            let answer = try #require(await toSelf.first { _ in true })
+            let info = try JSONValue(parsing: String(buffer: answer.payload))
+            #expect(info["devname"] == .string("Test \"device\""))
+            #expect(info["ipaddr"] == .string("127.0.0.1"))
+            #expect(info["leds"]?[1]?["id"] == .integer(2))
+            #expect(info["leds"]?[1]?["pin"] == .integer(13))
+            #expect(info["leds"]?[1]?["on"] == .bool(false))
+            #expect(info["board"]?["pins"]?[39]?["pin"] == .integer(40))
+
+            let command = LEDContract.Switch(id: 2, isOn: true)
+            try await page.publish(command.payload, to: .peer(answer.publisher))
+            let echo = try #require(await echoes.first { _ in true })
+            #expect(LEDContract.Switch(echo.payload) == command)
+            #expect(try demo.board.isHigh("pin13"))
+            #expect(try !demo.board.isHigh("pin11"))
+        }
+    }
+
+    @Test func terminalSwitchesAreEchoed() async throws {
+        try await withDemo { demo in
+            let echoes = demo.page.subscribe(to: LEDContract.deviceTopic, subtopic: LEDContract.ledSubtopic)
+            try await demo.settle()
+            demo.device.toggle(3, source: "terminal")
+            let echo = try #require(await echoes.first { _ in true })
+            #expect(LEDContract.Switch(echo.payload) == LEDContract.Switch(id: 3, isOn: true))
+            #expect(try demo.board.isHigh("pin15"))
+        }
+    }
+
+    @Test func nonsenseCommandsChangeNothing() async throws {
+        try await withDemo { demo in
+            let toSelf = demo.page.subscribeToSelf(subtopic: LEDContract.infoSubtopic)
+            let echoes = demo.page.subscribe(to: LEDContract.deviceTopic, subtopic: LEDContract.ledSubtopic)
+            try await demo.hello()
+            let device = try #require(await toSelf.first { _ in true }).publisher
+            for bytes: [UInt8] in [[], [1], [1, 2], [0, 1], [9, 1], [255, 1], [1, 1, 1]] {
+                try await demo.page.publish(ByteBuffer(bytes: bytes), to: .peer(device))
+            }
+            // What follows is still obeyed, and it is the first echo.
+            try await demo.page.publish(LEDContract.Switch(id: 4, isOn: true).payload, to: .peer(device))
+            let echo = try #require(await echoes.first { _ in true })
+            #expect(LEDContract.Switch(echo.payload) == LEDContract.Switch(id: 4, isOn: true))
+            #expect(try !demo.board.isHigh("pin11"))
+        }
+    }
+
+    @Test func temperatureIsPublishedInTenths() async throws {
+        try await withDemo { demo in
+            let temperatures = demo.page.subscribe(to: LEDContract.temperatureTopic)
+            try await demo.settle()
+            demo.device.setTemperature(-5)
+            let message = try #require(await temperatures.first { _ in true })
+            #expect(message.payload.getInteger(at: message.payload.readerIndex, as: Int16.self) == -5)
+        }
+    }
+
+    // MARK: Helpers
+
+    struct Demo: Sendable {
+        let device: LEDDevice
+        let page: SMQClient
+        let board: SimulatedBoard
+
+        func hello() async throws {
+            try await settle()
+            try await page.publish(ByteBuffer(string: "Hello"), to: .topic(LEDContract.displayTopic))
+        }
+
+        /// Waits until the broker has handled what the page asked for so far, and the device is there.
+        func settle() async throws {
+            for await count in page.observe(.topic(LEDContract.displayTopic)) where count > 0 { break }
+        }
+    }
+
+    private func withDemo(_ body: @Sendable @escaping (Demo) async throws -> Void) async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let logger = Logger(label: "test")
+        let embedded = try await EmbeddedBroker.start(
+            on: .init(host: "127.0.0.1", port: 0), defaultHost: "127.0.0.1", access: .init(), eventLoop: group.next(),
+            logger: logger)
+        let url = try BrokerURL("smq://\(embedded.listener.address)")
+        let board = SimulatedBoard()
+        let leds = try LEDSpecification.defaults.enumerated().map { index, specification in
+            LEDDevice.LEDState(
+                id: index + 1, specification: specification, led: try LED(specification.line, on: board),
+                board: board.board)
+        }
+        let device = LEDDevice(
+            name: "Test \"device\"", leds: leds, board: board.board, isSimulated: true,
+            client: SMQClient(SMQClientConfiguration(brokers: [url], uid: Array("device-1".utf8)))
+        ) { _ in }
+        let page = SMQClient(SMQClientConfiguration(brokers: [url], uid: Array("page-0001".utf8)))
+        let events = page.events()
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await device.client.run() }
+            tasks.addTask { await device.run() }
+            tasks.addTask { try await page.run() }
+            for await case .connected in events { break }
+            try await body(Demo(device: device, page: page, board: board))
+            tasks.cancelAll()
+        }
+        await embedded.stop()
+        try await group.shutdownGracefully()
+    }
+}
