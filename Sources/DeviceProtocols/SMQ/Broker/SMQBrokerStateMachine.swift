@@ -70,6 +70,8 @@ public struct SMQBrokerStateMachine {
     var queuedBytes = 0
     var dirty: [PeerID] = []
     var actions: [Action] = []
+    /// Clients that were dropped while something was queued for them, and that are still in the tables; see `settle`.
+    var dropped: [Int] = []
 
     /// Makes a broker without clients.
     ///
@@ -128,6 +130,7 @@ public struct SMQBrokerStateMachine {
         peers[slot].rateTime = now
         let seed = peers[slot].seed
         queue(to: slot) { $0.writeSMQInit(seed: seed, address: address, framing: framing) }
+        settle()
         return id(slot)
     }
 
@@ -138,6 +141,7 @@ public struct SMQBrokerStateMachine {
         // Before the others are told: what that leads to must not end this session a second time.
         peers[slot].phase = .ending
         leave(slot)
+        settle()
         queuedBytes -= peers[slot].output.readableBytes
         let generation = peers[slot].generation
         peers[slot] = SMQBrokerPeer()
@@ -148,6 +152,7 @@ public struct SMQBrokerStateMachine {
     /// Ends every session with a reason for the clients.
     public mutating func shutDown(reason: String) {
         for slot in peers.indices where peers[slot].phase.isAlive { end(slot, .shutdown, text: reason) }
+        settle()
     }
 
     /// Does what is due: handshake deadlines and pings. Call it about twice a second.
@@ -167,6 +172,7 @@ public struct SMQBrokerStateMachine {
             default: break
             }
         }
+        settle()
     }
 
     // MARK: What the owner takes
@@ -254,11 +260,23 @@ public struct SMQBrokerStateMachine {
     }
 
     /// Ends the session of a client that does not read: its queue is given back at once.
-    mutating func abandon(_ slot: Int, _ reason: SMQCloseReason) {
+    ///
+    /// Whoever queues something may be in the middle of a change to the tables, or of a walk through them, so the client
+    /// leaves them only in ``settle()``.
+    private mutating func abandon(_ slot: Int, _ reason: SMQCloseReason) {
         guard peers[slot].phase.isAlive else { return }
         queuedBytes -= peers[slot].output.readableBytes
         peers[slot].output = ByteBuffer()
-        close(slot, reason)
+        count(closing: slot, reason)
+        peers[slot].phase = .ending
+        actions.append(.close(id(slot), reason))
+        dropped.append(slot)
+    }
+
+    /// Takes the clients that were dropped out of the tables. Every change to the tables ends with it.
+    mutating func settle() {
+        // Telling their observers can drop others; each can be dropped once.
+        while let slot = dropped.popLast() { leave(slot) }
     }
 
     mutating func close(_ slot: Int, _ reason: SMQCloseReason) {
