@@ -17,8 +17,9 @@ public struct SMQBrokerLimits: Sendable {
     /// Bytes waiting for one client from which its publishers are held back, ``stall`` at most.
     public var stallThreshold = 256 << 10
     /// The longest that a publisher is held back for a receiver that reads as fast as it can. A receiver that
-    /// does not read is not waited for again.
-    public var stall: Duration = .milliseconds(5)
+    /// does not read is not waited for again. A receiver on a busy machine may get no processor for longer than a
+    /// publisher needs to fill a queue, so this is some turns of the system's scheduler.
+    public var stall: Duration = .milliseconds(50)
     /// Messages a second from one client, with a burst of one second; above it the client is read more slowly.
     public var messagesPerSecond: Int?
     /// Bytes a second from one client, with a burst of one second; above it the client is read more slowly.
