@@ -200,7 +200,7 @@ public struct SMQBrokerStateMachine {
         var taken = ByteBuffer()
         swap(&taken, &peers[slot].output)
         queuedBytes -= taken.readableBytes
-        peers[slot].drained += taken.readableBytes
+        peers[slot].idleWaits = 0
         if !peers[slot].waitingPublishers.isEmpty {
             resumePublishers(waitingFor: slot)
         }
@@ -295,7 +295,9 @@ public struct SMQBrokerStateMachine {
     private mutating func resumePublishers(waitingFor slot: Int) {
         for publisher in peers[slot].waitingPublishers {
             // Who was too fast waits for its rate and not only for this receiver.
-            if let waiting = self.slot(of: publisher), !peers[waiting].isInDebt { actions.append(.resume(publisher)) }
+            guard let waiting = self.slot(of: publisher) else { continue }
+            peers[waiting].waitsFor = nil
+            if !peers[waiting].isInDebt { actions.append(.resume(publisher)) }
         }
         peers[slot].waitingPublishers = []
     }
