@@ -60,7 +60,7 @@ public struct GWMPTxpkAck: Hashable, Sendable {
 
     /// The JSON of a TX_ACK on one line; empty when the frame was accepted as it is.
     public var json: String {
-        guard error != nil || warn != nil else { return "" }
+        guard self != GWMPTxpkAck() else { return "" }
         var writer = GWMPObjectWriter()
         writer.string("error", error?.description)
         writer.string("warn", warn?.description)
