@@ -29,6 +29,7 @@ let package = Package(
         .library(name: "DeviceSimulator", targets: ["DeviceSimulator"]),
         .executable(name: "LEDDemo", targets: ["LEDDemo"]),
         .executable(name: "smq-broker", targets: ["smq-broker"]),
+        .executable(name: "LoRaGateway", targets: ["LoRaGateway"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.95.0"),
@@ -89,6 +90,12 @@ let package = Package(
                 logging, signals, arguments,
             ],
             swiftSettings: strict),
+        .executableTarget(
+            name: "LoRaGateway",
+            dependencies: [
+                "DeviceCore", "DeviceProtocols", "DeviceTransport", nioCore, nioPosix, signals, arguments,
+            ],
+            swiftSettings: strict),
 
         // What the README shows, compiled with everything else.
         .executableTarget(
@@ -113,6 +120,12 @@ let package = Package(
             dependencies: [
                 "LEDDemo", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSDK", "DeviceSimulator",
                 "DeviceTransport", nioCore, nioPosix, logging, arguments,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "LoRaGatewayTests",
+            dependencies: [
+                "LoRaGateway", "DeviceCore", "DeviceProtocols", "DeviceTransport", "TestSupport", nioCore, arguments,
             ],
             swiftSettings: strict),
         .testTarget(
