@@ -72,7 +72,8 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "DeviceSimulator", dependencies: ["DeviceCore"], swiftSettings: strict),
         .target(
-            name: "DeviceSDK", dependencies: ["CDeviceShim", "ClusterClient", "DeviceCore", lifecycle],
+            name: "DeviceSDK",
+            dependencies: ["CDeviceShim", "ClusterClient", "DeviceCore", "DeviceProtocols", nioCore, lifecycle],
             swiftSettings: strict),
 
         // Programs: argument parsing and wiring.
