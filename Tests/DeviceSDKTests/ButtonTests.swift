@@ -67,7 +67,7 @@ extension OnLines {
 
         @Test(arguments: Rig.available) func aBouncingContactIsOnePress(_ rig: Rig) async throws {
             let world = try rig.make()
-            let button = try Button("pin15", on: world.backend, debounce: .milliseconds(100))
+            let button = try Button("pin15", on: world.backend, debounce: .seconds(1))
             var events = button.events().makeAsyncIterator()
             for _ in 0..<2 {
                 try world.press("pin15")
