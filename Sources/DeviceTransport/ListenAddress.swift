@@ -31,7 +31,9 @@ public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
             portText = text[text.index(after: colon)...]
             guard !host.contains(":") else { throw wrong }
         }
-        guard !host.isEmpty, let port = Int(portText), (0...65535).contains(port) else { throw wrong }
+        guard !host.isEmpty, !portText.hasPrefix("+"), let port = Int(portText), (0...65535).contains(port) else {
+            throw wrong
+        }
         self.init(host: host, port: port)
     }
 
