@@ -21,11 +21,13 @@ struct TestBroker {
         // Generous, for machines that have much else to do.
         configuration.limits.handshake = .seconds(30)
         set(&configuration)
+        var limits = HTTPListener.Limits()
+        limits.head = .seconds(60)
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let broker = SMQBroker(configuration, eventLoop: loop, logger: Logger(label: "test"))
         let listener = try await HTTPListener.start(
             on: ListenAddress(host: "127.0.0.1", port: port), eventLoop: loop, routes: broker.routes(), access: access,
-            logger: Logger(label: "test"))
+            limits: limits, logger: Logger(label: "test"))
         return TestBroker(broker: broker, listener: listener)
     }
 

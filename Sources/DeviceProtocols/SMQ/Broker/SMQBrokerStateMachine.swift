@@ -138,11 +138,9 @@ public struct SMQBrokerStateMachine {
     public mutating func detach(_ id: PeerID) {
         guard let slot = slot(of: id) else { return }
         count(closing: slot, .connectionLost)
-        // Before the others are told: what that leads to must not end this session a second time.
-        peers[slot].phase = .ending
+        beginEnding(slot)
         leave(slot)
         settle()
-        queuedBytes -= peers[slot].output.readableBytes
         let generation = peers[slot].generation
         peers[slot] = SMQBrokerPeer()
         peers[slot].generation = generation
@@ -199,7 +197,7 @@ public struct SMQBrokerStateMachine {
         guard let slot = slot(of: id), peers[slot].output.readableBytes > 0 else { return nil }
         var taken = ByteBuffer()
         swap(&taken, &peers[slot].output)
-        queuedBytes -= taken.readableBytes
+        if peers[slot].phase.isAlive { queuedBytes -= taken.readableBytes }
         peers[slot].idleWaits = 0
         if !peers[slot].waitingPublishers.isEmpty {
             resumePublishers(waitingFor: slot)
@@ -282,9 +280,17 @@ public struct SMQBrokerStateMachine {
     mutating func close(_ slot: Int, _ reason: SMQCloseReason) {
         guard peers[slot].phase.isAlive else { return }
         count(closing: slot, reason)
-        peers[slot].phase = .ending
+        beginEnding(slot)
         leave(slot)
         actions.append(.close(id(slot), reason))
+    }
+
+    /// Before others are told of an end: what that leads to must not end this session a second time, nor another for
+    /// the memory of a queue that is given back just now.
+    private mutating func beginEnding(_ slot: Int) {
+        guard peers[slot].phase.isAlive else { return }
+        queuedBytes -= peers[slot].output.readableBytes
+        peers[slot].phase = .ending
     }
 
     private mutating func count(closing slot: Int, _ reason: SMQCloseReason) {
