@@ -67,7 +67,7 @@ extension OnLines {
 
         @Test(arguments: Rig.available) func aBouncingContactIsOnePress(_ rig: Rig) async throws {
             let world = try rig.make()
-            let button = try Button("pin15", on: world.backend, debounce: .seconds(1))
+            let button = try Button("pin15", on: world.backend, debounce: .seconds(1), holdTime: .seconds(3600))
             var events = button.events().makeAsyncIterator()
             for _ in 0..<2 {
                 try world.press("pin15")
