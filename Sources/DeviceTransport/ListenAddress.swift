@@ -32,8 +32,8 @@ public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
             portText = text[text.index(after: colon)...]
             guard !host.contains(":") else { throw wrong }
         }
-        guard !host.isEmpty, !host.contains(where: { "[]".contains($0) }), let port = Int(portText),
-            (0...65535).contains(port)
+        guard !host.isEmpty, !host.contains(where: { "[]".contains($0) }), !portText.hasPrefix("+"),
+            let port = Int(portText), (0...65535).contains(port)
         else { throw wrong }
         self.init(host: host, port: port)
     }

@@ -111,10 +111,10 @@ struct LEDDemoCommand: AsyncParsableCommand {
 
     static func main() async {
         do throws(DeviceError) {
-            // DEVICE_PASSWORD is a secret and so no flag: anybody can read another process's flags. The other one is
-            // smq-broker's.
+            // DEVICE_PASSWORD is a secret and so no flag: anybody can read another process's flags. The others are
+            // those of smq-broker and LoRaGateway.
             let arguments = try SettingsSources.arguments(
-                flags: flags, ignoring: ["DEVICE_PASSWORD", "DEVICE_MAX_CLIENTS"])
+                flags: flags, ignoring: ["DEVICE_PASSWORD", "DEVICE_MAX_CLIENTS", "DEVICE_MAX_GATEWAYS"])
             await main(arguments)
         } catch {
             StandardError.write("LEDDemo: \(error)\n")
@@ -169,14 +169,6 @@ struct LEDDemoCommand: AsyncParsableCommand {
         options.isJSON = json
         options.isVerbose = verbose
         return options
-    }
-}
-
-/// Writes to standard error.
-enum StandardError {
-    static func write(_ text: String) {
-        let bytes = Array(text.utf8)
-        _ = Glibc.write(STDERR_FILENO, bytes, bytes.count)
     }
 }
 

@@ -1,21 +1,8 @@
 import DeviceCore
 import Glibc
 
-/// Writes to standard output without buffers in between, so that lines reach a pipe at once.
-enum StandardOutput {
-    static func write(_ text: String) {
-        var bytes = Array(text.utf8)[...]
-        while !bytes.isEmpty {
-            let count = bytes.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-            if count < 0 {
-                if errno == EINTR || errno == EAGAIN { continue }
-                // Nobody reads any more; the device goes on.
-                return
-            }
-            bytes = bytes.dropFirst(count)
-        }
-    }
-
+extension StandardOutput {
+    /// Whether a picture can be drawn.
     static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 && getenv("TERM").map { String(cString: $0) } != "dumb" }
 
     /// Columns of the terminal; 80 when it does not tell.

@@ -12,12 +12,14 @@ import Testing
     // MARK: Not a broker
 
     @Test(arguments: [SMQFraming.raw, .webSocket]) func nothingListens(_ framing: SMQFraming) async throws {
-        let port = try await closedPort()
+        let reserved = try ReservedPort()
+        let port = reserved.port
         let client = try TestClient(port, framing: framing)
         let (reason, hint) = try await client.disconnected()
         #expect(reason.contains("127.0.0.1:\(port)") && reason.contains("refused"))
         #expect(hint.contains("port"))
         try await client.stop()
+        withExtendedLifetime(reserved) {}
     }
 
     @Test func aNameThatDoesNotExist() async throws {

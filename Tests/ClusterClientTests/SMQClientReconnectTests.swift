@@ -8,8 +8,9 @@ import Testing
 @Suite struct SMQClientReconnectTests {
     /// The broker ends and comes back on the same port: every id is new, every wish holds.
     @Test(arguments: [SMQFraming.raw, .webSocket]) func theBrokerComesBack(_ framing: SMQFraming) async throws {
-        let node = try await TestNode.start()
-        let port = node.port
+        let reserved = try ReservedPort()
+        let port = reserved.port
+        let node = try await TestNode.start(port: port)
         let device = try TestClient(port, "device", framing: framing)
         let count = Locked(0)
         device.client.announce(to: "devices", subtopic: "info") {
@@ -52,6 +53,7 @@ import Testing
         try await device.stop()
         try await page.stop()
         await again.stop()
+        withExtendedLifetime(reserved) {}
     }
 
     @Test func anotherNodeIsTried() async throws {

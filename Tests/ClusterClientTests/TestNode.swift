@@ -19,6 +19,8 @@ struct TestNode {
         _ set: (inout SMQBroker.Configuration) -> Void = { _ in }
     ) async throws -> TestNode {
         var configuration = SMQBroker.Configuration()
+        // Generous, for machines that have much else to do.
+        configuration.limits.handshake = .seconds(30)
         set(&configuration)
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let broker = SMQBroker(configuration, eventLoop: loop, logger: Logger(label: "test"))
@@ -48,6 +50,9 @@ final class TestClient: Sendable {
         var configuration = SMQClientConfiguration(
             brokers: [try BrokerURL("\(scheme)://127.0.0.1:\(port)\(path)")], uid: Array(uid.utf8))
         configuration.backOff = BackOff(base: .milliseconds(10), cap: .milliseconds(100))
+        configuration.connectTimeout = .seconds(30)
+        configuration.handshakeTimeout = .seconds(30)
+        configuration.pingTimeout = .seconds(30)
         set(&configuration)
         let client = SMQClient(configuration)
         self.client = client
@@ -135,7 +140,9 @@ extension RawConnection {
     }
 
     func frame() async throws -> SMQFrame {
-        try await take { try $0.readSMQRawMessage().map { try SMQFrame(message: $0) } }
+        try await take {
+            try $0.readSMQRawMessage().map { try SMQFrame(message: ByteBuffer(bytes: $0.readableBytesView)) }
+        }
     }
 
     func reply(_ write: (inout ByteBuffer) -> Void) async throws {

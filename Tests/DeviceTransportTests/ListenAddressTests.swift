@@ -11,7 +11,7 @@ import Testing
         #expect(try ListenAddress(text) == ListenAddress(host: host, port: port))
     }
 
-    @Test(arguments: ["", ":", ":80", "host:", "host:65536", "host:-1", "::1:80", "[::1]", "[::1]:", "host:80x"])
+    @Test(arguments: ["", ":", ":80", "host:", "host:65536", "host:-1", "::1:80", "[::1]", "[::1]:", "host:80x", "+80"])
     func refuses(_ text: String) {
         let error = #expect(throws: DeviceError.self) { try ListenAddress(text) }
         #expect(error?.code == .invalidArgument && error?.hint != nil)

@@ -6,9 +6,16 @@ import NIOCore
 import NIOPosix
 import TestSupport
 
+/// Limits for machines that have much else to do.
+let patient = {
+    var limits = HTTPListener.Limits()
+    limits.head = .seconds(60)
+    return limits
+}()
+
 /// A listener with a page, a file, and a stream that sends back what it is sent.
 func startListener(
-    access: HTTPAccessPolicy = HTTPAccessPolicy(), limits: HTTPListener.Limits = HTTPListener.Limits(), port: Int = 0
+    access: HTTPAccessPolicy = HTTPAccessPolicy(), limits: HTTPListener.Limits = patient, port: Int = 0
 ) async throws(DeviceError) -> HTTPListener {
     var routes = HTTPRoutes()
     routes.page("/") { .text(200, "page for \($0.remoteAddress) \($0.query)") }

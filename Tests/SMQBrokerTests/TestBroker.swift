@@ -18,12 +18,16 @@ struct TestBroker {
         _ set: (inout SMQBroker.Configuration) -> Void = { _ in }
     ) async throws -> TestBroker {
         var configuration = SMQBroker.Configuration()
+        // Generous, for machines that have much else to do.
+        configuration.limits.handshake = .seconds(30)
         set(&configuration)
+        var limits = HTTPListener.Limits()
+        limits.head = .seconds(60)
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let broker = SMQBroker(configuration, eventLoop: loop, logger: Logger(label: "test"))
         let listener = try await HTTPListener.start(
             on: ListenAddress(host: "127.0.0.1", port: port), eventLoop: loop, routes: broker.routes(), access: access,
-            logger: Logger(label: "test"))
+            limits: limits, logger: Logger(label: "test"))
         return TestBroker(broker: broker, listener: listener)
     }
 
@@ -90,7 +94,9 @@ struct RawClient: Sendable {
             guard opcode == .binary else { throw Late(description: "\(opcode)") }
             return try SMQFrame(message: message)
         }
-        return try await connection.take { try $0.readSMQRawMessage().map { try SMQFrame(message: $0) } }
+        return try await connection.take {
+            try $0.readSMQRawMessage().map { try SMQFrame(message: ByteBuffer(bytes: $0.readableBytesView)) }
+        }
     }
 
     /// The id in the acknowledgement that is the next frame.

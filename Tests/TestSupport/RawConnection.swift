@@ -16,7 +16,7 @@ public final class RawConnection: Sendable {
     /// Set once, before anybody has the connection.
     private let channelBox = Locked<(any Channel)?>(nil)
 
-    fileprivate init() {}
+    init() {}
 
     private var channel: any Channel {
         get throws {
@@ -54,7 +54,7 @@ public final class RawConnection: Sendable {
         return String(buffer: try await connection.closed())
     }
 
-    fileprivate func install(on channel: any Channel) throws {
+    func install(on channel: any Channel) throws {
         channelBox.withLock { $0 = channel }
         try channel.pipeline.syncOperations.addHandler(Handler(self))
     }
@@ -98,7 +98,7 @@ public final class RawConnection: Sendable {
         }
     }
 
-    /// Takes what a closure finds, as soon as it has come.
+    /// Takes what a closure finds, as soon as it has come. A slice that it gives makes what follows be copied.
     public func take<Value: Sendable>(
         _ find: @escaping @Sendable (inout ByteBuffer) throws -> Value?
     ) async throws -> Value {
@@ -145,7 +145,12 @@ public final class RawConnection: Sendable {
     fileprivate func update(_ bytes: ByteBuffer?) {
         let waiting = state.withLock { state in
             state.version += 1
-            if let bytes { state.received.writeImmutableBuffer(bytes) } else { state.isClosed = true }
+            if let bytes {
+                if state.received.readerIndex > state.received.readableBytes { state.received.discardReadBytes() }
+                state.received.writeImmutableBuffer(bytes)
+            } else {
+                state.isClosed = true
+            }
             defer { state.waiting = [] }
             return state.waiting
         }
@@ -162,48 +167,4 @@ private final class Handler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) { connection.update(unwrapInboundIn(data)) }
     func channelInactive(context: ChannelHandlerContext) { connection.update(nil) }
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
-}
-
-/// A server of a test: each connection is handed to a closure.
-public final class FakeServer: Sendable {
-    private let channel: any Channel
-    /// The port that the system gave.
-    public let port: Int
-
-    private init(_ channel: any Channel) {
-        self.channel = channel
-        port = channel.localAddress?.port ?? 0
-    }
-
-    /// Listens on loopback.
-    ///
-    /// - Parameter serve: called with each connection; when it returns the connection is closed.
-    public static func start(
-        _ serve: @escaping @Sendable (RawConnection) async throws -> Void
-    ) async throws -> FakeServer {
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let connection = RawConnection()
-                    try connection.install(on: channel)
-                    Task {
-                        try? await serve(connection)
-                        connection.close()
-                    }
-                }
-            }
-            .bind(host: "127.0.0.1", port: 0).get()
-        return FakeServer(channel)
-    }
-
-    /// Stops listening.
-    public func stop() async { try? await channel.close() }
-}
-
-/// A port on loopback on which nothing listens.
-public func closedPort() async throws -> Int {
-    let server = try await FakeServer.start { _ in }
-    await server.stop()
-    return server.port
 }

@@ -65,7 +65,7 @@ public struct BrokerURL: Hashable, Sendable, CustomStringConvertible {
         guard !host.isEmpty, host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { throw wrong("has no host name") }
         guard !host.contains(where: { "[]".contains($0) }) else { throw wrong("has a bracket within its host name") }
         if let portText {
-            guard let number = Int(portText), (1...65535).contains(number) else {
+            guard !portText.hasPrefix("+"), let number = Int(portText), (1...65535).contains(number) else {
                 throw wrong("has the port \"\(portText.prefix(20))\"; a port is a number from 1 to 65535")
             }
             port = number

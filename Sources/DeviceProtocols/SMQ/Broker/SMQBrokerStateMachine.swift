@@ -138,11 +138,9 @@ public struct SMQBrokerStateMachine {
     public mutating func detach(_ id: PeerID) {
         guard let slot = slot(of: id) else { return }
         count(closing: slot, .connectionLost)
-        // Before the others are told: what that leads to must not end this session a second time.
-        peers[slot].phase = .ending
+        beginEnding(slot)
         leave(slot)
         settle()
-        queuedBytes -= peers[slot].output.readableBytes
         let generation = peers[slot].generation
         peers[slot] = SMQBrokerPeer()
         peers[slot].generation = generation
@@ -162,7 +160,7 @@ public struct SMQBrokerStateMachine {
             case .awaitingConnect where peers[slot].deadline <= now,
                 .authenticating where peers[slot].deadline <= now:
                 refuse(slot, .unavailable, "no handshake within \(limits.handshake)", .handshakeTimeout)
-            case .open:
+            case .open where peers[slot].pausedUntil <= now:
                 if let sent = peers[slot].pingSent {
                     if sent + limits.pingTimeout <= now { end(slot, .pingTimeout, text: "ping timeout") }
                 } else if peers[slot].lastReceived + limits.pingAfter <= now {
@@ -199,8 +197,8 @@ public struct SMQBrokerStateMachine {
         guard let slot = slot(of: id), peers[slot].output.readableBytes > 0 else { return nil }
         var taken = ByteBuffer()
         swap(&taken, &peers[slot].output)
-        queuedBytes -= taken.readableBytes
-        peers[slot].drained += taken.readableBytes
+        if peers[slot].phase.isAlive { queuedBytes -= taken.readableBytes }
+        peers[slot].idleWaits = 0
         if !peers[slot].waitingPublishers.isEmpty {
             resumePublishers(waitingFor: slot)
         }
@@ -282,9 +280,17 @@ public struct SMQBrokerStateMachine {
     mutating func close(_ slot: Int, _ reason: SMQCloseReason) {
         guard peers[slot].phase.isAlive else { return }
         count(closing: slot, reason)
-        peers[slot].phase = .ending
+        beginEnding(slot)
         leave(slot)
         actions.append(.close(id(slot), reason))
+    }
+
+    /// Before others are told of an end: what that leads to must not end this session a second time, nor another for
+    /// the memory of a queue that is given back just now.
+    private mutating func beginEnding(_ slot: Int) {
+        guard peers[slot].phase.isAlive else { return }
+        queuedBytes -= peers[slot].output.readableBytes
+        peers[slot].phase = .ending
     }
 
     private mutating func count(closing slot: Int, _ reason: SMQCloseReason) {
@@ -295,7 +301,9 @@ public struct SMQBrokerStateMachine {
     private mutating func resumePublishers(waitingFor slot: Int) {
         for publisher in peers[slot].waitingPublishers {
             // Who was too fast waits for its rate and not only for this receiver.
-            if let waiting = self.slot(of: publisher), !peers[waiting].isInDebt { actions.append(.resume(publisher)) }
+            guard let waiting = self.slot(of: publisher) else { continue }
+            peers[waiting].waitsFor = nil
+            if !peers[waiting].isInDebt { actions.append(.resume(publisher)) }
         }
         peers[slot].waitingPublishers = []
     }
