@@ -80,38 +80,35 @@ public final class SMQClient: Sendable {
     }
 
     private func addSubscription(topic: String?, subtopic: String?, limit: Int) -> SMQSubscription {
-        let subscription = state.withLock { state in
-            let subscription = SMQSubscription(key: state.nextKey, topic: topic, subtopic: subtopic, limit: limit) {
-                [weak self] subscription in
-                self?.state.withLock { $0.cancel(subscription) }
-                self?.scheduleFlush()
-            }
+        let wish = state.withLock { state in
+            let wish = SubscriptionWish(key: state.nextKey, topic: topic, subtopic: subtopic, limit: limit)
             state.nextKey += 1
-            state.subscriptions[subscription.key] = subscription
-            if state.isOpen, let etid = state.machine?.ownETID { state.subscribe(subscription, etid: etid) }
-            return subscription
+            state.subscriptions[wish.key] = wish
+            if state.isOpen, let etid = state.machine?.ownETID { state.subscribe(wish, etid: etid) }
+            return wish
         }
         scheduleFlush()
-        return subscription
+        return SMQSubscription(wish) { [weak self] wish in
+            self?.state.withLock { $0.cancel(wish) }
+            self?.scheduleFlush()
+        }
     }
 
     /// Follows the number of a topic's subscribers, or the end of a peer. The count is of one node's clients only.
     public func observe(_ target: SMQDestination) -> SMQObservation {
-        let observation = state.withLock { state in
-            let observation = SMQObservation(key: state.nextKey, target: target) { [weak self] observation in
-                self?.state.withLock { $0.cancel(observation) }
-            }
+        let wish = state.withLock { state in
+            let wish = ObservationWish(key: state.nextKey, target: target)
             state.nextKey += 1
-            if state.observe(observation) {
-                state.observations[observation.key] = observation
+            if state.observe(wish) {
+                state.observations[wish.key] = wish
             } else {
-                observation.stream.send(0)
-                observation.stream.finish()
+                wish.stream.send(0)
+                wish.stream.finish()
             }
-            return observation
+            return wish
         }
         scheduleFlush()
-        return observation
+        return SMQObservation(wish) { [weak self] wish in self?.state.withLock { $0.cancel(wish) } }
     }
 
     // MARK: Publishing

@@ -11,7 +11,7 @@ extension SMQSessionState {
         for observation in observations.values.sorted(by: { $0.key < $1.key }) { observe(observation) }
     }
 
-    mutating func subscribe(_ subscription: SMQSubscription, etid: UInt32) {
+    mutating func subscribe(_ subscription: SubscriptionWish, etid: UInt32) {
         if let subtopic = subscription.subtopic { request(.createsub, subtopic) }
         guard let topic = subscription.topic else {
             receivers[etid, default: []].append(subscription)
@@ -24,7 +24,7 @@ extension SMQSessionState {
         }
     }
 
-    mutating func cancel(_ subscription: SMQSubscription) {
+    mutating func cancel(_ subscription: SubscriptionWish) {
         guard subscriptions.removeValue(forKey: subscription.key) != nil else { return }
         for id in receivers.keys {
             receivers[id]?.removeAll { $0 === subscription }
@@ -38,7 +38,7 @@ extension SMQSessionState {
 
     /// - Returns: false for a peer that is gone as far as this session can tell, because it was another session's.
     @discardableResult
-    mutating func observe(_ observation: SMQObservation) -> Bool {
+    mutating func observe(_ observation: ObservationWish) -> Bool {
         switch observation.target {
         case .peer(let peer):
             guard isOpen, peer.session == session else { return false }
@@ -54,12 +54,12 @@ extension SMQSessionState {
         return true
     }
 
-    private mutating func observe(_ id: UInt32, for new: [SMQObservation]) {
+    private mutating func observe(_ id: UInt32, for new: [ObservationWish]) {
         observedIDs[id, default: []] += new
         machine?.output.writeSMQ(.observe, id: id)
     }
 
-    mutating func cancel(_ observation: SMQObservation) {
+    mutating func cancel(_ observation: ObservationWish) {
         guard observations.removeValue(forKey: observation.key) != nil else { return }
         for id in observedIDs.keys {
             observedIDs[id]?.removeAll { $0 === observation }

@@ -27,9 +27,9 @@ struct SMQSessionState {
 
     /// What the owner of the state has to do after it has let go of the lock.
     struct Effects {
-        var deliveries: [(SMQSubscription, [SMQMessage])] = []
-        var counts: [(SMQObservation, Int)] = []
-        var endedObservations: [SMQObservation] = []
+        var deliveries: [(SubscriptionWish, [SMQMessage])] = []
+        var counts: [(ObservationWish, Int)] = []
+        var endedObservations: [ObservationWish] = []
         var denied: [String] = []
         var isConnected = false
         /// What a session begins with. Its payloads are made by the application, so not under the lock.
@@ -42,8 +42,8 @@ struct SMQSessionState {
     let configuration: SMQClientConfiguration
 
     // Wishes.
-    var subscriptions: [UInt64: SMQSubscription] = [:]
-    var observations: [UInt64: SMQObservation] = [:]
+    var subscriptions: [UInt64: SubscriptionWish] = [:]
+    var observations: [UInt64: ObservationWish] = [:]
     var announcements: [Announcement] = []
     var nextKey: UInt64 = 1
 
@@ -61,8 +61,8 @@ struct SMQSessionState {
     /// permit one and not the other.
     var subscribedIDs: [String: UInt32] = [:]
     /// Who gets the messages of a topic id, or of the own ETID.
-    var receivers: [UInt32: [SMQSubscription]] = [:]
-    var observedIDs: [UInt32: [SMQObservation]] = [:]
+    var receivers: [UInt32: [SubscriptionWish]] = [:]
+    var observedIDs: [UInt32: [ObservationWish]] = [:]
     var pending: [Pending] = []
     var pendingBytes = 0
 

@@ -1,68 +1,80 @@
-public import DeviceCore
+import DeviceCore
 
 /// Messages of one topic, in order, across reconnects: the client subscribes again on each new session.
 ///
-/// What is sent while the client is between two sessions is not received: SMQ keeps nothing.
+/// It lasts as long as somebody holds it or reads from it, or until ``cancel()``. What is sent while the client is
+/// between two sessions is not received: SMQ keeps nothing.
 public final class SMQSubscription: AsyncSequence, Sendable {
-    /// A message.
-    public typealias Element = SMQMessage
+    private let wish: SubscriptionWish
+    private let onCancel: @Sendable (SubscriptionWish) -> Void
 
-    let stream: BoundedStream<SMQMessage>
-    let key: UInt64
-    /// The topic's name; nil for messages to this client alone.
-    public let topic: String?
-    /// Only this sub-topic; nil for all.
-    public let subtopic: String?
-    private let onCancel: @Sendable (SMQSubscription) -> Void
-
-    init(
-        key: UInt64, topic: String?, subtopic: String?, limit: Int,
-        onCancel: @escaping @Sendable (SMQSubscription) -> Void
-    ) {
-        self.key = key
-        self.topic = topic
-        self.subtopic = subtopic
-        stream = BoundedStream(limit: limit)
+    init(_ wish: SubscriptionWish, onCancel: @escaping @Sendable (SubscriptionWish) -> Void) {
+        self.wish = wish
         self.onCancel = onCancel
     }
 
+    deinit { cancel() }
+
+    /// The topic's name; nil for messages to this client alone.
+    public var topic: String? { wish.topic }
+    /// Only this sub-topic; nil for all.
+    public var subtopic: String? { wish.subtopic }
     /// Messages that were thrown away, oldest first, because nobody read them in time.
-    public var dropped: UInt64 { stream.dropped }
+    public var dropped: UInt64 { wish.stream.dropped }
 
     /// Ends the subscription and the sequence.
     public func cancel() {
-        onCancel(self)
-        stream.finish()
+        onCancel(wish)
+        wish.stream.finish()
     }
 
-    /// Reads the messages.
-    public func makeAsyncIterator() -> BoundedStream<SMQMessage>.AsyncIterator { stream.makeAsyncIterator() }
+    /// Reads the messages, and holds the subscription meanwhile.
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        let subscription: SMQSubscription
+        var messages: BoundedStream<SMQMessage>.AsyncIterator
+
+        /// The next message, or nil at the end.
+        public mutating func next() async -> SMQMessage? { await messages.next() }
+    }
+
+    /// Reads the messages; several readers share them out.
+    public func makeAsyncIterator() -> AsyncIterator {
+        AsyncIterator(subscription: self, messages: wish.stream.makeAsyncIterator())
+    }
 }
 
 /// The number of subscribers of a topic, or 0 once when a peer has gone; a value for each change.
 ///
-/// Across reconnects a topic is observed anew; a peer's observation ends with its session.
+/// Across reconnects a topic is observed anew; a peer's observation ends with its session. It lasts as long as somebody
+/// holds it or reads from it, or until ``cancel()``.
 public final class SMQObservation: AsyncSequence, Sendable {
-    /// A number of subscribers.
-    public typealias Element = Int
+    private let wish: ObservationWish
+    private let onCancel: @Sendable (ObservationWish) -> Void
 
-    let stream = BoundedStream<Int>(limit: 64)
-    let key: UInt64
-    let target: SMQDestination
-    private let onCancel: @Sendable (SMQObservation) -> Void
-
-    init(key: UInt64, target: SMQDestination, onCancel: @escaping @Sendable (SMQObservation) -> Void) {
-        self.key = key
-        self.target = target
+    init(_ wish: ObservationWish, onCancel: @escaping @Sendable (ObservationWish) -> Void) {
+        self.wish = wish
         self.onCancel = onCancel
     }
 
+    deinit { cancel() }
+
     /// Ends the sequence. The broker is not told: Unobserve makes the vendor's broker forget the topic's subscribers.
     public func cancel() {
-        onCancel(self)
-        stream.finish()
+        onCancel(wish)
+        wish.stream.finish()
     }
 
-    /// Reads the numbers.
-    public func makeAsyncIterator() -> BoundedStream<Int>.AsyncIterator { stream.makeAsyncIterator() }
+    /// Reads the numbers, and holds the observation meanwhile.
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        let observation: SMQObservation
+        var counts: BoundedStream<Int>.AsyncIterator
+
+        /// The next number, or nil at the end.
+        public mutating func next() async -> Int? { await counts.next() }
+    }
+
+    /// Reads the numbers; several readers share them out.
+    public func makeAsyncIterator() -> AsyncIterator {
+        AsyncIterator(observation: self, counts: wish.stream.makeAsyncIterator())
+    }
 }

@@ -70,6 +70,16 @@ final class SMQBrokerCore {
         handler.write(output)
     }
 
+    /// What the receiver for which a publisher is held back has taken so far.
+    func written(for publisher: PeerID) -> Int? {
+        machine.receiver(holding: publisher).flatMap { handlers[$0]?.written }
+    }
+
+    /// A publisher has waited; whether it waits on.
+    func continuesStall(_ publisher: PeerID, written: Int) -> Bool {
+        machine.continuesStall(publisher, written: written)
+    }
+
     // MARK: From the broker
 
     func startTicking() {

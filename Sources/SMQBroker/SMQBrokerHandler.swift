@@ -15,6 +15,8 @@ final class SMQBrokerHandler: ChannelDuplexHandler {
     private var context: ChannelHandlerContext?
     private var id: SMQBrokerStateMachine.PeerID?
     private var isPaused = false
+    /// Bytes given to the channel so far.
+    private var handedOver = 0
     private var wantsRead = false
     private var resumption: Scheduled<Void>?
     /// Time for a last message to reach a client.
@@ -69,14 +71,27 @@ final class SMQBrokerHandler: ChannelDuplexHandler {
 
     // MARK: From the core
 
-    func write(_ output: ByteBuffer) { context?.writeAndFlush(wrapOutboundOut(output), promise: nil) }
+    func write(_ output: ByteBuffer) {
+        handedOver &+= output.readableBytes
+        context?.writeAndFlush(wrapOutboundOut(output), promise: nil)
+    }
+
+    /// Bytes that the socket has taken so far.
+    var written: Int {
+        let buffered = try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)
+        return handedOver &- (buffered ?? 0)
+    }
 
     func pause(for duration: Duration) {
         guard let context else { return }
         isPaused = true
         resumption?.cancel()
+        let before = id.flatMap { core.written(for: $0) }
         resumption = context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(duration.wholeNanoseconds)) {
-            self.resume()
+            guard let id = self.id, let before, let now = self.core.written(for: id),
+                self.core.continuesStall(id, written: now &- before)
+            else { return self.resume() }
+            self.pause(for: duration)
         }
     }
 

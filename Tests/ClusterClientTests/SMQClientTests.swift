@@ -45,6 +45,23 @@ import Testing
         await node.stop()
     }
 
+    /// Nobody has to remember to cancel: what nobody holds or reads any more is unsubscribed.
+    @Test func aSubscriptionThatIsLetGoEnds() async throws {
+        let node = try await TestNode.start()
+        let receiver = try await TestClient.connected(node.port, "receiver")
+        let watcher = try await TestClient.connected(node.port, "watcher")
+        let counts = watcher.client.observe(.topic("topic"))
+        #expect(try await next(counts) == 0)
+        let reading = Task { for await _ in receiver.client.subscribe(to: "topic") { break } }
+        #expect(try await next(counts) == 1)
+        try await watcher.client.publish(payload("first"), to: .topic("topic"))
+        #expect(try await next(counts) == 0)
+        await reading.value
+        try await watcher.stop()
+        try await receiver.stop()
+        await node.stop()
+    }
+
     /// The receiver as the sender knows it.
     private func next(all receiver: TestClient, from sender: TestClient) async throws -> SMQPeer {
         let hello = sender.client.subscribe(to: "hello")

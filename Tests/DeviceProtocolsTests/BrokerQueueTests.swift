@@ -123,6 +123,23 @@ import Testing
         #expect(bench.resumes == [publisher.peer])
     }
 
+    @Test func whoReadsFastEnoughIsWaitedForOnAndOn() throws {
+        let bench = bench {
+            $0.stallThreshold = 10_000
+            $0.idleStalls = 2
+        }
+        let publisher = try bench.open("publisher")
+        let device = try bench.open("device")
+        bench.stuck = [device.peer]
+        for _ in 0..<3 { publish(bench, publisher, to: device.etid, 4000) }
+        #expect(bench.machine.receiver(holding: publisher.peer) == device.peer)
+        // A trickle is not enough, and the second time it is over.
+        let written = [2500, 2499, 2500, 2499, 0, 10_000]
+        let answers = written.map { bench.machine.continuesStall(publisher.peer, written: $0) }
+        #expect(answers == [true, true, true, true, false, false])
+        #expect(bench.machine.receiver(holding: publisher.peer) == nil)
+    }
+
     @Test func nobodyWaitsForItself() throws {
         let bench = bench { $0.stallThreshold = 10_000 }
         let client = try bench.open("client")

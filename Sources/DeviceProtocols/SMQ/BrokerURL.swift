@@ -41,6 +41,7 @@ public struct BrokerURL: Hashable, Sendable, CustomStringConvertible {
         let authority = rest[..<pathStart]
         var path = String(rest[pathStart...])
         if path.isEmpty || path == "/" { path = "/smq.lsp" }
+        if path.hasPrefix("/?") { path.removeFirst() }
         if path.hasPrefix("?") { path = "/smq.lsp" + path }
         guard path.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             throw wrong("has a character in its path that must be written as %XX")
@@ -51,6 +52,7 @@ public struct BrokerURL: Hashable, Sendable, CustomStringConvertible {
         if authority.hasPrefix("[") {
             guard let end = authority.firstIndex(of: "]") else { throw wrong("has a [ without its ]") }
             host = String(authority[authority.index(after: authority.startIndex)..<end])
+            guard host.contains(":") else { throw wrong("has [ ] around something that is no IPv6 address") }
             let after = authority[authority.index(after: end)...]
             guard after.isEmpty || after.hasPrefix(":") else { throw wrong("has text between ] and the port") }
             if !after.isEmpty { portText = after.dropFirst() }
@@ -61,6 +63,7 @@ public struct BrokerURL: Hashable, Sendable, CustomStringConvertible {
             portText = parts.count == 2 ? parts.last : nil
         }
         guard !host.isEmpty, host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { throw wrong("has no host name") }
+        guard !host.contains(where: { "[]".contains($0) }) else { throw wrong("has a bracket within its host name") }
         if let portText {
             guard !portText.hasPrefix("+"), let number = Int(portText), (1...65535).contains(number) else {
                 throw wrong("has the port \"\(portText.prefix(20))\"; a port is a number from 1 to 65535")

@@ -16,9 +16,12 @@ public struct SMQBrokerLimits: Sendable {
     public var queuedBytes = 128 << 20
     /// Bytes waiting for one client from which its publishers are held back, ``stall`` at most.
     public var stallThreshold = 256 << 10
-    /// The longest that a publisher is held back for a receiver that reads as fast as it can. A receiver that
-    /// does not read is not waited for again.
+    /// How long a publisher is held back for a receiver, and again while that one reads fast enough (a quarter of
+    /// ``stallThreshold`` in that time).
     public var stall: Duration = .milliseconds(5)
+    /// Waits in vain after which a receiver is not waited for any more: one that does not read costs its publishers
+    /// this many times ``stall``, once.
+    public var idleStalls = 10
     /// Messages a second from one client, with a burst of one second; above it the client is read more slowly.
     public var messagesPerSecond: Int?
     /// Bytes a second from one client, with a burst of one second; above it the client is read more slowly.

@@ -56,9 +56,11 @@ struct SMQBrokerPeer {
     var lastReceived = MonotonicTime.zero
     var pingSent: MonotonicTime?
 
-    /// Bytes that the client took since a publisher last waited for it.
-    var drained = Int.max / 2
+    /// Waits in which the client took next to nothing, since it last took its whole queue or enough of it.
+    var idleWaits = 0
     var waitingPublishers: [SMQBrokerStateMachine.PeerID] = []
+    /// The receiver for which this client is held back.
+    var waitsFor: SMQBrokerStateMachine.PeerID?
 
     var rateTime = MonotonicTime.zero
     var messageCredit = 0.0

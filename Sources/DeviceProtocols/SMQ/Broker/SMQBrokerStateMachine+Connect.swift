@@ -5,9 +5,11 @@ extension SMQBrokerStateMachine {
     /// The authenticate hook's answer.
     public mutating func complete(_ id: PeerID, _ decision: SMQConnectDecision, now: MonotonicTime) {
         guard let slot = slot(of: id), peers[slot].phase == .authenticating, let uid = peers[slot].uid else { return }
+        defer { settle() }
         switch decision {
         case .accept:
             accept(slot, uid: uid)
+            settle()
             var early = ByteBuffer()
             swap(&early, &peers[slot].early)
             if early.readableBytes > 0 { receive(id, early, now: now) }
@@ -42,11 +44,16 @@ extension SMQBrokerStateMachine {
     }
 
     private mutating func accept(_ slot: Int, uid: ByteBuffer) {
-        var etid: UInt32 = 0
-        if let old = peersByUID[uid], old != slot {
+        let old = peersByUID[uid]
+        let etid = old.map { peers[$0].etid } ?? freshID()
+        peers[slot].etid = etid
+        destinations[etid] = .peer(slot)
+        peersByUID[uid] = slot
+        peers[slot].phase = .open
+        statistics.accepted += 1
+        if let old {
             // As the vendor's broker does it: the new connection has the old one's ETID, nobody who observes it is
             // told of a change, and the old connection's subscriptions end.
-            etid = peers[old].etid
             peers[slot].observers = peers[old].observers
             for observer in peers[slot].observers {
                 for index in peers[observer].observedPeers.indices
@@ -55,15 +62,8 @@ extension SMQBrokerStateMachine {
                 }
             }
             peers[old].observers = []
-            destinations[etid] = .peer(slot)
             end(old, .takenOver, text: "reconnect")
         }
-        if etid == 0 { etid = freshID() }
-        peers[slot].etid = etid
-        destinations[etid] = .peer(slot)
-        peersByUID[uid] = slot
-        peers[slot].phase = .open
-        statistics.accepted += 1
         queue(to: slot) { [framing = peers[slot].framing] in
             $0.writeSMQConnack(.accepted, etid: etid, framing: framing)
         }

@@ -19,6 +19,7 @@ extension SMQBrokerStateMachine {
         } catch {
             end(slot, .protocolViolation, text: "corrupt frame: \(error)")
         }
+        settle()
         limitRate(slot, messages: statistics.messagesReceived &- before, bytes: bytes.readableBytes, now: now)
     }
 
@@ -101,12 +102,21 @@ extension SMQBrokerStateMachine {
                     etid != 0, memory.bigEndianUInt32(at: position + 7) == etid
                 {
                     let destination = memory.bigEndianUInt32(at: position + 3)
-                    if run.count > 0, destination != run.destination { route(slot, &run, memory) }
+                    if run.count > 0, destination != run.destination {
+                        route(slot, &run, memory)
+                        settle()
+                        // It may have been its own receiver, and have filled its queue.
+                        guard peers[slot].phase == .open else { break }
+                    }
                     run.add(destination, at: position, length: length)
                     position += length
                     continue
                 }
-                if run.count > 0 { route(slot, &run, memory) }
+                if run.count > 0 {
+                    route(slot, &run, memory)
+                    settle()
+                    guard peers[slot].phase == .open else { break }
+                }
                 guard let message = bytes.getSlice(at: bytes.readerIndex + position + 2, length: length - 2) else {
                     break  // safe: not reached, the frame was checked to be inside the buffer
                 }
@@ -117,11 +127,13 @@ extension SMQBrokerStateMachine {
                     failure = error
                     break
                 }
+                settle()
                 // A connect may have to wait for the hook, or the frame may have ended the session.
                 guard peers[slot].phase == .open else { break }
                 if etid == 0 { break }
             }
             if run.count > 0 { route(slot, &run, memory) }
+            settle()
         }
         if let failure { throw failure }
         // The session opened in the middle of this piece: go on with its ETID.

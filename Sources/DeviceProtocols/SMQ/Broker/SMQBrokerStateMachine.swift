@@ -70,6 +70,8 @@ public struct SMQBrokerStateMachine {
     var queuedBytes = 0
     var dirty: [PeerID] = []
     var actions: [Action] = []
+    /// Clients that were dropped while something was queued for them, and that are still in the tables; see `settle`.
+    var dropped: [Int] = []
 
     /// Makes a broker without clients.
     ///
@@ -128,6 +130,7 @@ public struct SMQBrokerStateMachine {
         peers[slot].rateTime = now
         let seed = peers[slot].seed
         queue(to: slot) { $0.writeSMQInit(seed: seed, address: address, framing: framing) }
+        settle()
         return id(slot)
     }
 
@@ -137,6 +140,7 @@ public struct SMQBrokerStateMachine {
         count(closing: slot, .connectionLost)
         beginEnding(slot)
         leave(slot)
+        settle()
         let generation = peers[slot].generation
         peers[slot] = SMQBrokerPeer()
         peers[slot].generation = generation
@@ -146,6 +150,7 @@ public struct SMQBrokerStateMachine {
     /// Ends every session with a reason for the clients.
     public mutating func shutDown(reason: String) {
         for slot in peers.indices where peers[slot].phase.isAlive { end(slot, .shutdown, text: reason) }
+        settle()
     }
 
     /// Does what is due: handshake deadlines and pings. Call it about twice a second.
@@ -165,6 +170,7 @@ public struct SMQBrokerStateMachine {
             default: break
             }
         }
+        settle()
     }
 
     // MARK: What the owner takes
@@ -192,7 +198,7 @@ public struct SMQBrokerStateMachine {
         var taken = ByteBuffer()
         swap(&taken, &peers[slot].output)
         if peers[slot].phase.isAlive { queuedBytes -= taken.readableBytes }
-        peers[slot].drained += taken.readableBytes
+        peers[slot].idleWaits = 0
         if !peers[slot].waitingPublishers.isEmpty {
             resumePublishers(waitingFor: slot)
         }
@@ -252,11 +258,23 @@ public struct SMQBrokerStateMachine {
     }
 
     /// Ends the session of a client that does not read: its queue is given back at once.
-    mutating func abandon(_ slot: Int, _ reason: SMQCloseReason) {
+    ///
+    /// Whoever queues something may be in the middle of a change to the tables, or of a walk through them, so the client
+    /// leaves them only in ``settle()``.
+    private mutating func abandon(_ slot: Int, _ reason: SMQCloseReason) {
         guard peers[slot].phase.isAlive else { return }
         queuedBytes -= peers[slot].output.readableBytes
         peers[slot].output = ByteBuffer()
-        close(slot, reason)
+        count(closing: slot, reason)
+        peers[slot].phase = .ending
+        actions.append(.close(id(slot), reason))
+        dropped.append(slot)
+    }
+
+    /// Takes the clients that were dropped out of the tables. Every change to the tables ends with it.
+    mutating func settle() {
+        // Telling their observers can drop others; each can be dropped once.
+        while let slot = dropped.popLast() { leave(slot) }
     }
 
     mutating func close(_ slot: Int, _ reason: SMQCloseReason) {
@@ -283,7 +301,9 @@ public struct SMQBrokerStateMachine {
     private mutating func resumePublishers(waitingFor slot: Int) {
         for publisher in peers[slot].waitingPublishers {
             // Who was too fast waits for its rate and not only for this receiver.
-            if let waiting = self.slot(of: publisher), !peers[waiting].isInDebt { actions.append(.resume(publisher)) }
+            guard let waiting = self.slot(of: publisher) else { continue }
+            peers[waiting].waitsFor = nil
+            if !peers[waiting].isInDebt { actions.append(.resume(publisher)) }
         }
         peers[slot].waitingPublishers = []
     }
