@@ -117,7 +117,7 @@ struct LEDDemoCommand: AsyncParsableCommand {
                 flags: flags, ignoring: ["DEVICE_PASSWORD", "DEVICE_MAX_CLIENTS", "DEVICE_MAX_GATEWAYS"])
             await main(arguments)
         } catch {
-            StandardError.write("LEDDemo: \(error)\n")
+            StandardError.write("LEDDemo: \(error.description.printable)\n")
             Glibc.exit(error.exitStatus)
         }
     }
@@ -129,7 +129,7 @@ struct LEDDemoCommand: AsyncParsableCommand {
                 throw DeviceError(.unavailable, "no broker was ever connected", hint: "See the lines above")
             }
         } catch {
-            StandardError.write("LEDDemo: \(error)\n")
+            StandardError.write("LEDDemo: \(error.description.printable)\n")
             throw ExitCode(error.exitStatus)
         }
     }
