@@ -42,7 +42,7 @@ struct LEDDemo: Sendable {
 
     private func runDevice() async throws(DeviceError) -> Int32 {
         let board = try DemoBoard.choose(options)
-        try LEDSpecification.checkLines(options.leds, on: board.backend)
+        try options.checkLines(on: board.backend)
         let leds = try openLEDs(on: board.backend)
         defer { for state in leds { state.led.close(options.onExit) } }
         if let note = board.note { output.note(note) }
@@ -90,7 +90,11 @@ struct LEDDemo: Sendable {
     private func startBroker(_ eventLoop: any EventLoop) async throws(DeviceError) -> EmbeddedBroker? {
         guard options.brokers.isEmpty else { return nil }
         var access = HTTPAccessPolicy(names: HostName.ownNames, isOpen: options.isOpen)
-        if options.isLAN, !options.isOpen { access.token = try OpenSSLCrypto().accessToken() }
+        if options.isLAN, !options.isOpen {
+            let token = try AccessToken.load()
+            access.token = token.value
+            if let warning = token.warning { output.report(.warning(warning)) }
+        }
         return try await EmbeddedBroker.start(
             on: options.listen, defaultHost: options.isLAN ? "0.0.0.0" : "127.0.0.1", access: access,
             eventLoop: eventLoop, logger: logger)
@@ -107,7 +111,7 @@ struct LEDDemo: Sendable {
             brokers = [try BrokerURL("smq://\(own)/smq.lsp" + (embedded.token.map { "?token=\($0)" } ?? ""))]
         }
         var configuration = SMQClientConfiguration(
-            brokers: brokers, uid: MachineIdentity.uid(isSimulated: board.simulated != nil))
+            brokers: brokers, uid: options.uid ?? MachineIdentity.uid(isSimulated: board.simulated != nil))
         configuration.information = options.name ?? HostName.current
         // The public demo's password; its broker ignores it. Another one comes by DEVICE_PASSWORD.
         let password = Environment.value("DEVICE_PASSWORD") ?? "qwerty"
@@ -250,7 +254,12 @@ struct LEDDemo: Sendable {
             return .idle
         }
         switch last {
-        case .failure(let error): return .failure(error)
+        case .failure(var error):
+            // Whatever else a broker refuses has another hint.
+            if error.code == .refused, error.message.contains("same unique id") {
+                error.hint = "Give each device its own --uid"
+            }
+            return .failure(error)
         case .readerGone: return .success(0)
         case .end(let reason): output.report(.ended(reason: reason))
         case .idle: break
