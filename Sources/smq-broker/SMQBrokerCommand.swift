@@ -60,7 +60,9 @@ struct SMQBrokerCommand: AsyncParsableCommand {
     /// The environment is shared with the device that may run beside this broker.
     private static let variablesOfOthers: Set<String> = [
         "DEVICE_BOARD", "DEVICE_BROKER", "DEVICE_BUTTON", "DEVICE_FOR", "DEVICE_JSON", "DEVICE_LED", "DEVICE_NAME",
-        "DEVICE_MAX_GATEWAYS", "DEVICE_ON_EXIT", "DEVICE_PASSWORD",
+        "DEVICE_MAX_GATEWAYS", "DEVICE_ON_EXIT", "DEVICE_PASSWORD", "DEVICE_UID",
+        // A secret, and so no flag; read by AccessToken.
+        "DEVICE_TOKEN",
     ]
 
     static func main() async {
@@ -91,7 +93,9 @@ struct SMQBrokerCommand: AsyncParsableCommand {
         guard (1...1_000_000).contains(maxClients) else {
             throw DeviceError(.invalidArgument, "--max-clients is a number from 1 to 1000000")
         }
-        let token = lan && !open ? try OpenSSLCrypto().accessToken() : nil
+        let access = lan && !open ? try AccessToken.load() : nil
+        let token = access?.value
+        if let warning = access?.warning { StandardError.write("smq-broker: \(warning.printable)\n") }
         OpenFiles.raiseLimit()
 
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
