@@ -8,7 +8,8 @@ import TestSupport
 
 /// A listener with a page, a file, and a stream that sends back what it is sent.
 func startListener(
-    access: HTTPAccessPolicy = HTTPAccessPolicy(), limits: HTTPListener.Limits = HTTPListener.Limits(), port: Int = 0
+    access: HTTPAccessPolicy = HTTPAccessPolicy(), limits: HTTPListener.Limits = HTTPListener.Limits(), port: Int = 0,
+    _ add: (inout HTTPRoutes) -> Void = { _ in }
 ) async throws(DeviceError) -> HTTPListener {
     var routes = HTTPRoutes()
     routes.page("/") { .text(200, "page for \($0.remoteAddress) \($0.query)") }
@@ -25,6 +26,7 @@ func startListener(
             try channel.pipeline.syncOperations.addHandler(EchoHandler(isWebSocket: isWebSocket))
         }
     }
+    add(&routes)
     return try await HTTPListener.start(
         on: ListenAddress(host: "127.0.0.1", port: port), eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
         routes: routes, access: access, limits: limits, logger: Logger(label: "test"))
