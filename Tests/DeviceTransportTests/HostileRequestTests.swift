@@ -75,7 +75,7 @@ import Testing
         }
         let port = listener.address.port
         let connection = try await RawConnection.connect(port: port, reads: false)
-        let count = 300
+        let count = 100
         connection.post(ByteBuffer(string: String(repeating: get("/big"), count: count)))
         try await eventually("the first is served") { served.withLock { $0 } > 0 }
         // All connections share a thread: when others were served many times, this one had its turns.
