@@ -66,9 +66,21 @@ public final class HTTPListener: Sendable {
         }
     }
 
-    /// Stops listening and closes connections that are not streams; streams belong to who took them.
-    public func close() async {
+    /// Stops listening; what is connected goes on, but gets no new stream and one more response at most.
+    ///
+    /// A program ends in this order: `stopAccepting()`, then the goodbye of who has the streams (a broker tells its
+    /// clients and closes them), then ``close()``. A client that is told goodbye and comes again at once then finds
+    /// nobody listening, instead of a broker that is about to end.
+    public func stopAccepting() async {
+        shared.isStopping.store(true, ordering: .relaxed)
         try? await channel.close().get()
+    }
+
+    /// Stops listening, if ``stopAccepting()`` has not been called, and then closes connections that are not streams;
+    /// streams belong to who took them.
+    public func close() async {
+        await stopAccepting()
+        shared.isClosed.store(true, ordering: .relaxed)
         let open = shared.connections.withLock { connections in
             defer { connections = [:] }
             return Array(connections.values)
@@ -84,6 +96,10 @@ final class HTTPListenerShared: Sendable {
     let limits: HTTPListener.Limits
     let logger: Logger
     let refused = Atomic<UInt64>(0)
+    /// Nobody new is served.
+    let isStopping = Atomic<Bool>(false)
+    /// Connections that still come are closed.
+    let isClosed = Atomic<Bool>(false)
     /// Connections of all kinds, for the limit.
     let count = Atomic<Int>(0)
     /// Connections that are not streams, by identity.
@@ -94,6 +110,37 @@ final class HTTPListenerShared: Sendable {
         self.access = access
         self.limits = limits
         self.logger = logger
+    }
+
+    /// What is done with a request that is not for a stream.
+    func decide(_ request: HTTPRequest) -> HTTPRouteHandler.Decision {
+        // Files of a page load without the token, which the page's own address carries.
+        let isFile = request.path.contains(".") && routes.streams[request.path] == nil
+        if let refusal = request.flaw ?? access.refusal(of: request, needsToken: !isFile) { return .refuse(refusal) }
+        guard let page = routes.pages[request.path] else {
+            if routes.streams[request.path] != nil {
+                return .refuse(.text(404, "This is a SMQ broker. Use a SMQ client, or open / for the page."))
+            }
+            return .refuse(.text(404, "There is nothing at \(request.path.prefix(100))."))
+        }
+        guard ["GET", "HEAD"].contains(request.method) else { return .refuse(.text(405, "Only GET is served here.")) }
+        return .serve(page)
+    }
+
+    /// What is done with a request for a stream.
+    func decide(_ request: StreamRequest) -> StreamDecision {
+        if let refusal = refusal(ofStream: request.request) { return .refuse(refusal) }
+        guard let stream = routes.streams[request.request.path] else { return .refuse(.text(404, "No broker.")) }
+        return stream(request)
+    }
+
+    /// Why a request gets no stream, as far as the listener knows.
+    func refusal(ofStream request: HTTPRequest) -> HTTPResponse? {
+        if let refusal = request.flaw ?? access.refusal(of: request, needsToken: true) { return refusal }
+        guard routes.streams[request.path] != nil else {
+            return .text(404, "There is no broker at \(request.path.prefix(100)).")
+        }
+        return isStopping.load(ordering: .relaxed) ? .text(503, "This server is about to end.") : nil
     }
 
     func forget(_ channel: any Channel) {

@@ -32,11 +32,42 @@ public struct HTTPRequest: Sendable {
 
     init(method: String, uri: String, headers: [(name: String, value: String)], remoteAddress: String) {
         self.method = method
+        var uri = uri
+        var headers = headers
+        // The form that is sent to proxies; its host counts, not the field's (RFC 9112, section 3.2.2).
+        if let target = Self.absolute(uri) {
+            uri = target.path
+            if headers.filter({ $0.name.lowercased() == "host" }).count < 2 {
+                headers.removeAll { $0.name.lowercased() == "host" }
+                headers.append(("Host", target.host))
+            }
+        }
         let parts = uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         path = String(parts.first ?? "")
         query = parts.count > 1 ? String(parts[1]) : ""
         self.headers = headers
         self.remoteAddress = remoteAddress
+    }
+
+    /// The host and the rest of a target like `http://host/path`; nil for the usual form.
+    private static func absolute(_ uri: String) -> (host: String, path: String)? {
+        let lower = uri.prefix(8).lowercased()
+        guard let scheme = ["http://", "https://"].first(where: { lower.hasPrefix($0) }) else { return nil }
+        let rest = uri.dropFirst(scheme.count)
+        let host = rest.prefix { $0 != "/" && $0 != "?" }
+        let path = rest.dropFirst(host.count)
+        return (String(host), path.hasPrefix("/") ? String(path) : "/" + path)
+    }
+
+    /// Why no server may answer this, or nil. Two hosts could mean one to a proxy and the other to us (RFC 9112,
+    /// section 3.2).
+    var flaw: HTTPResponse? {
+        let hosts = headers.filter { $0.name.lowercased() == "host" }
+        if hosts.count > 1 { return .text(400, "The request has \(hosts.count) Host fields.") }
+        let length = headers.reduce(path.utf8.count + query.utf8.count) { sum, field in
+            sum + field.name.utf8.count + field.value.utf8.count
+        }
+        return length > StreamDetectionHandler.headLimit ? StreamDetectionHandler.longHead : nil
     }
 
     init(_ head: HTTPRequestHead, remoteAddress: String) {

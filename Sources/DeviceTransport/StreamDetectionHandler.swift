@@ -16,6 +16,8 @@ final class StreamDetectionHandler: ChannelInboundHandler, RemovableChannelHandl
 
     /// A longer head is refused.
     static let headLimit = 8192
+    /// The answer to such a head.
+    static let longHead = HTTPResponse.text(431, "The request's head is longer than \(headLimit) bytes.")
     /// Time for a refusal to reach a client.
     static let lingerTime = TimeAmount.seconds(2)
 
@@ -37,6 +39,8 @@ final class StreamDetectionHandler: ChannelInboundHandler, RemovableChannelHandl
             shared.refused.wrappingAdd(1, ordering: .relaxed)
             return context.close(promise: nil)
         }
+        // Accepted by the system just before the listener closed.
+        guard !shared.isClosed.load(ordering: .relaxed) else { return context.close(promise: nil) }
         shared.connections.withLock { $0[ObjectIdentifier(channel)] = channel }
         deadline = context.eventLoop.assumeIsolated().scheduleTask(
             in: .nanoseconds(shared.limits.head.wholeNanoseconds)
@@ -61,10 +65,11 @@ final class StreamDetectionHandler: ChannelInboundHandler, RemovableChannelHandl
         buffer.writeImmutableBuffer(bytes)
         guard let end = buffer.readableBytesView.firstRange(of: [13, 10, 13, 10])?.upperBound else {
             if buffer.readableBytes > Self.headLimit {
-                refuse(context, .text(431, "The request's head is longer than \(Self.headLimit) bytes."))
+                refuse(context, Self.longHead)
             }
             return
         }
+        guard end - buffer.readerIndex <= Self.headLimit else { return refuse(context, Self.longHead) }
         isDone = true
         deadline?.cancel()
         let head = buffer.getSlice(at: buffer.readerIndex, length: end - buffer.readerIndex) ?? ByteBuffer()
@@ -76,11 +81,7 @@ final class StreamDetectionHandler: ChannelInboundHandler, RemovableChannelHandl
     }
 
     private func becomeStream(_ context: ChannelHandlerContext, _ request: HTTPRequest) {
-        if let refusal = shared.access.refusal(of: request, needsToken: true) { return refuse(context, refusal) }
-        guard let stream = shared.routes.streams[request.path] else {
-            return refuse(context, .text(404, "There is no broker at \(request.path.prefix(100))."))
-        }
-        switch stream(StreamRequest(request: request, framing: .raw)) {
+        switch shared.decide(StreamRequest(request: request, framing: .raw)) {
         case .refuse(let response): refuse(context, response)
         case .accept(let responseHead, let install):
             if let responseHead {

@@ -114,6 +114,8 @@ final class SMQWebSocketAdapter: ChannelDuplexHandler {
     typealias OutboundOut = WebSocketFrame
 
     private var fragments: ByteBuffer?
+    /// The answer to the newest ping, for when the broker reads again (RFC 6455, section 5.5.3).
+    private var pendingPong: WebSocketFrame?
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let frame = unwrapInboundIn(data)
@@ -128,11 +130,22 @@ final class SMQWebSocketAdapter: ChannelDuplexHandler {
             raw.writeBuffer(&message)
             context.fireChannelRead(wrapInboundOut(raw))
         case .ping:
-            let pong = WebSocketFrame(fin: true, opcode: .pong, maskKey: .random(), data: frame.unmaskedData)
-            context.writeAndFlush(wrapOutboundOut(pong), promise: nil)
+            pendingPong = WebSocketFrame(fin: true, opcode: .pong, maskKey: .random(), data: frame.unmaskedData)
+            sendPong(context)
         case .connectionClose: context.close(promise: nil)
         default: break
         }
+    }
+
+    private func sendPong(_ context: ChannelHandlerContext) {
+        guard context.channel.isWritable, let pong = pendingPong else { return }
+        pendingPong = nil
+        context.writeAndFlush(wrapOutboundOut(pong), promise: nil)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        sendPong(context)
+        context.fireChannelWritabilityChanged()
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {

@@ -13,6 +13,9 @@ final class WebSocketMessageHandler: ChannelInboundHandler {
     private let limit: Int
     private var fragments: ByteBuffer?
     private var isClosing = false
+    private var lingering: Scheduled<Void>?
+    /// The answer to the newest ping, for when the peer reads again.
+    private var pendingPong: ByteBuffer?
 
     init(limit: Int) { self.limit = limit }
 
@@ -35,15 +38,26 @@ final class WebSocketMessageHandler: ChannelInboundHandler {
             fragments = frame.fin ? nil : whole
             if frame.fin { context.fireChannelRead(wrapInboundOut(whole)) }
         case .ping:
-            // Who sends pings and does not read the pongs gets no more of them (section 5.5.3 lets us skip some).
-            guard context.channel.isWritable else { return }
             let data = frame.unmaskedData
             var pong = ByteBuffer(bytes: [0x8A, UInt8(truncatingIfNeeded: min(data.readableBytes, 125))])
             pong.writeBytes(data.readableBytesView.prefix(125))
-            context.writeAndFlush(wrapOutboundOut(pong), promise: nil)
+            // Who sends pings and does not read gets only the newest pong (section 5.5.3 lets us skip the others).
+            pendingPong = pong
+            sendPong(context)
         case .connectionClose: fail(context, 1000)
         default: break
         }
+    }
+
+    private func sendPong(_ context: ChannelHandlerContext) {
+        guard !isClosing, context.channel.isWritable, let pong = pendingPong else { return }
+        pendingPong = nil
+        context.writeAndFlush(wrapOutboundOut(pong), promise: nil)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        sendPong(context)
+        context.fireChannelWritabilityChanged()
     }
 
     /// Says why, then closes.
@@ -53,7 +67,21 @@ final class WebSocketMessageHandler: ChannelInboundHandler {
         var close = ByteBuffer(bytes: [0x88, 2])
         close.writeInteger(code)
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        context.writeAndFlush(wrapOutboundOut(close)).whenComplete { _ in bound.value.close(promise: nil) }
+        // Only our direction is closed first, so that what is still coming does not reset the connection and take the
+        // reason with it; and not for ever, if the peer takes nothing.
+        context.writeAndFlush(wrapOutboundOut(close)).whenComplete { _ in
+            bound.value.close(mode: .output, promise: nil)
+        }
+        lingering = context.eventLoop.assumeIsolated().scheduleTask(in: StreamDetectionHandler.lingerTime) {
+            context.close(promise: nil)
+        }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { lingering?.cancel() }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        lingering?.cancel()
+        context.fireChannelInactive()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

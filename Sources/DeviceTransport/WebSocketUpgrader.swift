@@ -8,7 +8,10 @@ import NIOWebSocket
 ///
 /// Not NIO's own upgrader: that one adds a frame encoder, while our streams write frames that are encoded already.
 final class WebSocketUpgrader: HTTPServerProtocolUpgrader, Sendable {
-    struct Refused: Error {}
+    /// Why there is no WebSocket; it is the answer to the request.
+    struct Refused: Error {
+        var response: HTTPResponse
+    }
 
     let supportedProtocol = "websocket"
     let requiredUpgradeHeaders: [String] = []
@@ -22,11 +25,12 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader, Sendable {
     ) -> EventLoopFuture<HTTPHeaders> {
         channel.eventLoop.makeCompletedFuture {
             let request = HTTPRequest(upgradeRequest, remoteAddress: channel.remoteAddress?.plainAddress ?? "local")
-            guard let key = request.header("Sec-WebSocket-Key"), request.header("Sec-WebSocket-Version") == "13",
-                shared.access.refusal(of: request, needsToken: true) == nil,
-                let stream = shared.routes.streams[request.path],
-                case .accept(_, let install) = stream(StreamRequest(request: request, framing: .webSocket))
-            else { throw Refused() }
+            let key = try self.key(of: request)
+            let install: @Sendable (any Channel) throws -> Void
+            switch self.shared.decide(StreamRequest(request: request, framing: .webSocket)) {
+            case .refuse(let response): throw Refused(response: response)
+            case .accept(_, let installs): install = installs
+            }
             self.install.set(install)
             let accept = try WebSocketHandshake.accept(key: key)
             var headers = initialResponseHeaders
@@ -35,6 +39,22 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader, Sendable {
             headers.replaceOrAdd(name: "Connection", value: "upgrade")
             return headers
         }
+    }
+
+    /// The key of a request that is a WebSocket's in every other respect.
+    private func key(of request: HTTPRequest) throws(Refused) -> String {
+        // Who may not come in is told just that, whatever else is wrong.
+        if let refusal = shared.refusal(ofStream: request) { throw Refused(response: refusal) }
+        guard request.method == "GET" else { throw Refused(response: .text(405, "A WebSocket needs a GET.")) }
+        guard request.header("Sec-WebSocket-Version") == "13" else {
+            var response = HTTPResponse.text(426, "Only version 13 of WebSocket is served here (RFC 6455).")
+            response.headers += [("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]
+            throw Refused(response: response)
+        }
+        guard let key = request.header("Sec-WebSocket-Key"), !key.isEmpty else {
+            throw Refused(response: .text(400, "A WebSocket needs a Sec-WebSocket-Key."))
+        }
+        return key
     }
 
     func upgrade(context: ChannelHandlerContext, upgradeRequest: HTTPRequestHead) -> EventLoopFuture<Void> {

@@ -15,7 +15,8 @@ let patient = {
 
 /// A listener with a page, a file, and a stream that sends back what it is sent.
 func startListener(
-    access: HTTPAccessPolicy = HTTPAccessPolicy(), limits: HTTPListener.Limits = patient, port: Int = 0
+    access: HTTPAccessPolicy = HTTPAccessPolicy(), limits: HTTPListener.Limits = patient, port: Int = 0,
+    _ add: (inout HTTPRoutes) -> Void = { _ in }
 ) async throws(DeviceError) -> HTTPListener {
     var routes = HTTPRoutes()
     routes.page("/") { .text(200, "page for \($0.remoteAddress) \($0.query)") }
@@ -32,6 +33,7 @@ func startListener(
             try channel.pipeline.syncOperations.addHandler(EchoHandler(isWebSocket: isWebSocket))
         }
     }
+    add(&routes)
     return try await HTTPListener.start(
         on: ListenAddress(host: "127.0.0.1", port: port), eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
         routes: routes, access: access, limits: limits, logger: Logger(label: "test"))

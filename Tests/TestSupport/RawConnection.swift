@@ -47,7 +47,8 @@ public final class RawConnection: Sendable {
         }
     }
 
-    /// Connects, sends a text and gives everything that comes until the other end closes.
+    /// Connects, sends a text and gives everything that comes until the other end closes; it may do so before it has
+    /// taken all of the text.
     public static func exchange(port: Int, _ text: String) async throws -> String {
         let connection = try await connect(port: port)
         connection.post(ByteBuffer(string: text))
