@@ -29,6 +29,7 @@ let package = Package(
         .library(name: "DeviceSimulator", targets: ["DeviceSimulator"]),
         .executable(name: "LEDDemo", targets: ["LEDDemo"]),
         .executable(name: "smq-broker", targets: ["smq-broker"]),
+        .executable(name: "LoRaGateway", targets: ["LoRaGateway"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.95.0"),
@@ -71,7 +72,8 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "DeviceSimulator", dependencies: ["DeviceCore"], swiftSettings: strict),
         .target(
-            name: "DeviceSDK", dependencies: ["CDeviceShim", "ClusterClient", "DeviceCore", lifecycle],
+            name: "DeviceSDK",
+            dependencies: ["CDeviceShim", "ClusterClient", "DeviceCore", "DeviceProtocols", nioCore, lifecycle],
             swiftSettings: strict),
 
         // Programs: argument parsing and wiring.
@@ -87,6 +89,12 @@ let package = Package(
             dependencies: [
                 "DeviceCore", "DeviceProtocols", "DeviceTransport", "DeviceWeb", "SMQBroker", nioCore, nioPosix,
                 logging, signals, arguments,
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "LoRaGateway",
+            dependencies: [
+                "DeviceCore", "DeviceProtocols", "DeviceTransport", nioCore, nioPosix, signals, arguments,
             ],
             swiftSettings: strict),
 
@@ -113,6 +121,12 @@ let package = Package(
             dependencies: [
                 "LEDDemo", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSDK", "DeviceSimulator",
                 "DeviceTransport", nioCore, nioPosix, logging, arguments,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "LoRaGatewayTests",
+            dependencies: [
+                "LoRaGateway", "DeviceCore", "DeviceProtocols", "DeviceTransport", "TestSupport", nioCore, arguments,
             ],
             swiftSettings: strict),
         .testTarget(

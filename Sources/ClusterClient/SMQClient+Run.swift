@@ -7,10 +7,17 @@ import NIOCore
 extension SMQClient {
     /// Connects and stays connected until the task is cancelled; then says goodbye and returns.
     ///
+    /// Its streams of messages and events end with it.
+    ///
     /// - Throws: ``DeviceError`` when going on is senseless: refused credentials or settings at the very first
-    ///   attempt that reached a broker, or another client that took over this one's unique id.
+    ///   attempt that reached a broker, another client that took over this one's unique id, or a client that runs
+    ///   already.
     public func run() async throws(DeviceError) {
-        defer { finishStreams() }
+        guard beginRunning() else { throw DeviceError(.invalidArgument, "the client runs already") }
+        defer {
+            finishStreams()
+            endRunning()
+        }
         guard !configuration.brokers.isEmpty else {
             throw DeviceError(.invalidArgument, "the client has no broker to connect to")
         }

@@ -23,13 +23,18 @@ public final class SMQClient: Sendable {
     let logger: Logger
     private let link = Locked(Link())
 
+    /// A stream of events lasts as long as its reader.
+    struct WeakEvents {
+        weak var stream: BoundedStream<SMQClientEvent>?
+    }
+
     struct Link {
         var channel: (any Channel)?
         var isFlushScheduled = false
         /// Publishers that wait until the socket takes more.
         var waiting: [CheckedContinuation<Void, Never>] = []
-        var events: [BoundedStream<SMQClientEvent>] = []
-        var reconnects: UInt64 = 0
+        var events: [WeakEvents] = []
+        var isRunning = false
     }
 
     /// Makes a client; nothing happens before ``run()``. Without an event loop it shares the process's own.
@@ -47,7 +52,10 @@ public final class SMQClient: Sendable {
     /// What happens to the connection from now on; each call is a stream of its own.
     public func events() -> BoundedStream<SMQClientEvent> {
         let stream = BoundedStream<SMQClientEvent>(limit: 256)
-        link.withLock { $0.events.append(stream) }
+        link.withLock { link in
+            link.events.removeAll { $0.stream == nil }
+            link.events.append(WeakEvents(stream: stream))
+        }
         return stream
     }
 
@@ -199,6 +207,7 @@ public final class SMQClient: Sendable {
             return await group.next() ?? nil
         }
         if answer == nil, Task.isCancelled { throw DeviceError(.closed, "the request was cancelled") }
+        if Task.isCancelled, answer == nil { throw DeviceError(.closed, "the request was cancelled") }
         guard let answer else { throw DeviceError(.timedOut, "no answer came within \(timeout)") }
         return answer
     }
@@ -285,8 +294,18 @@ extension SMQClient {
     }
 
     func send(_ event: SMQClientEvent) {
-        for stream in link.withLock({ $0.events }) { stream.send(event) }
+        for events in link.withLock({ $0.events }) { events.stream?.send(event) }
     }
+
+    /// - Returns: false when it runs already.
+    func beginRunning() -> Bool {
+        link.withLock { link in
+            defer { link.isRunning = true }
+            return !link.isRunning
+        }
+    }
+
+    func endRunning() { link.withLock { $0.isRunning = false } }
 
     func sayGoodbye() {
         state.withLock { $0.sayGoodbye() }
@@ -296,7 +315,7 @@ extension SMQClient {
     }
 
     func finishStreams() {
-        for stream in link.withLock({ $0.events }) { stream.finish() }
+        for events in link.withLock({ $0.events }) { events.stream?.finish() }
         let (subscriptions, observations) = state.withLock { ($0.subscriptions.values, $0.observations.values) }
         for subscription in subscriptions { subscription.stream.finish() }
         for observation in observations { observation.stream.finish() }

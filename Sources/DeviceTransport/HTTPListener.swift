@@ -62,7 +62,7 @@ public final class HTTPListener: Sendable {
             let bound = ListenAddress(host: address.host, port: channel.localAddress?.port ?? address.port)
             return HTTPListener(address: bound, channel: channel, shared: shared)
         } catch {
-            throw explain(error, address)
+            throw address.explain(error, tool: "ss -ltnp")
         }
     }
 
@@ -74,26 +74,6 @@ public final class HTTPListener: Sendable {
             return Array(connections.values)
         }
         for connection in open { connection.close(promise: nil) }
-    }
-
-    private static func explain(_ error: any Error, _ address: ListenAddress) -> DeviceError {
-        switch (error as? IOError)?.errnoCode {
-        case EADDRINUSE:
-            return DeviceError(
-                .busy, "another program already listens on \(address)",
-                hint: "Choose another port with --listen, or find the program with: ss -ltnp 'sport = :\(address.port)'"
-            )
-        case EACCES:
-            return DeviceError(
-                .permission, "this user may not listen on \(address)", hint: "Ports from 1024 need no special right")
-        case EADDRNOTAVAIL:
-            return DeviceError(
-                .unavailable, "this machine has no address \(address.host)", hint: "See its addresses with: ip address")
-        default:
-            return DeviceError(
-                .unavailable, "cannot listen on \(address)", hint: "Write ADDR:PORT with an address of this machine",
-                cause: error)
-        }
     }
 }
 

@@ -25,15 +25,16 @@ public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
         if text.hasPrefix("[") {
             guard let end = text.firstRange(of: "]:") else { throw wrong }
             host = String(text[text.index(after: text.startIndex)..<end.lowerBound])
+            guard host.contains(":") else { throw wrong }
             portText = text[end.upperBound...]
         } else if let colon = text.lastIndex(of: ":") {
             host = String(text[..<colon])
             portText = text[text.index(after: colon)...]
             guard !host.contains(":") else { throw wrong }
         }
-        guard !host.isEmpty, !portText.hasPrefix("+"), let port = Int(portText), (0...65535).contains(port) else {
-            throw wrong
-        }
+        guard !host.isEmpty, !host.contains(where: { "[]".contains($0) }), !portText.hasPrefix("+"),
+            let port = Int(portText), (0...65535).contains(port)
+        else { throw wrong }
         self.init(host: host, port: port)
     }
 

@@ -17,8 +17,7 @@ struct DemoBoard: Sendable {
         case "sim": try simulate("rpi4", note: nil)
         case let text where text.hasPrefix("sim:"): try simulate(String(text.dropFirst(4)), note: nil)
         default:
-            DemoBoard(
-                backend: try LibgpiodBackend(board: try Board.named(options.board)), simulated: nil, note: nil)
+            DemoBoard(backend: try LibgpiodBackend(board: try named(options.board)), simulated: nil, note: nil)
         }
     }
 
@@ -38,8 +37,16 @@ struct DemoBoard: Sendable {
         return DemoBoard(backend: try LibgpiodBackend(), simulated: nil, note: nil)
     }
 
+    /// A board that does not exist is a mistake on the command line.
+    private static func named(_ name: String) throws(DeviceError) -> Board {
+        do throws(DeviceError) { return try Board.named(name) } catch {
+            throw DeviceError(
+                .invalidArgument, "--board: \(error.message)", hint: error.hint.map { "\($0), auto, sim, sim:NAME" })
+        }
+    }
+
     private static func simulate(_ name: String, note: String?) throws(DeviceError) -> DemoBoard {
-        let board = SimulatedBoard(try Board.named(name))
+        let board = SimulatedBoard(try named(name))
         return DemoBoard(backend: board, simulated: board, note: note)
     }
 }

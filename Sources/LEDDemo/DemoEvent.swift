@@ -39,8 +39,10 @@ enum DemoEvent: Sendable {
         }
     }
 
-    /// The line for a plain log, or nil for what a log does not need.
-    var line: String? {
+    /// The line for a plain log, or nil for what a log does not need. What peers wrote in it cannot steer a terminal.
+    var line: String? { text?.printable }
+
+    private var text: String? {
         switch self {
         case .started(_, let model, let isSimulated, let leds):
             "Board: \(model)\(isSimulated ? " (simulated)" : ""), \(leds) LEDs"

@@ -1,6 +1,6 @@
 import DeviceCore
 
-/// Where the demo's events go: the terminal's picture, plain lines, or JSON.
+/// Where the demo's events go: the terminal's picture, plain lines, or JSON. Never waits for who reads it.
 final class DemoOutput: Sendable {
     enum Style: Sendable {
         case screen
@@ -17,34 +17,44 @@ final class DemoOutput: Sendable {
 
     let style: Style
     private let state = Locked(State())
+    private let writer: OutputWriter
 
-    init(style: Style) { self.style = style }
+    init(style: Style) {
+        self.style = style
+        writer = OutputWriter { count in
+            let text = "\(count) line\(count == 1 ? "" : "s") dropped, because nobody read the output."
+            return style == .json ? DemoEvent.note(text).json : text
+        }
+    }
 
     /// Whether a broker was connected at any time.
     var wasEverConnected: Bool { state.withLock { $0.wasEverConnected } }
+
+    /// Gets one element when nobody will ever read the output any more, as behind `| head -1`.
+    var readerGone: BoundedStream<Void> { writer.readerGone }
 
     /// Changes the picture; without effect in the other styles.
     func update(_ change: (inout TerminalScreen) -> Void) {
         guard style == .screen else { return }
         state.withLock { state in
             change(&state.screen)
-            state.screen.redraw()
+            writer.post([], picture: state.screen)
         }
     }
 
-    /// Prints text as it is, above the picture.
-    func note(_ text: String) {
-        switch style {
-        case .json: report(.note(text))
-        case .lines: StandardOutput.write(text + "\n")
-        case .screen: state.withLock { $0.screen.log(text) }
-        }
-    }
+    /// Draws the picture again, after a change of the terminal's size or, with `forget`, after others wrote to it.
+    func redraw(forget: Bool) { if style == .screen { writer.refresh(forget: forget) } }
+
+    /// Prints a line above the picture.
+    func note(_ text: String) { report(.note(text)) }
+
+    /// Prints lines as they are above the picture; without effect in the other styles.
+    func show(_ lines: [String]) { if style == .screen { writer.post(lines) } }
 
     func report(_ event: DemoEvent) {
-        if case .connected = event { state.withLock { $0.wasEverConnected = true } }
-        if style == .json { return StandardOutput.write(event.json + "\n") }
         state.withLock { state in
+            if case .connected = event { state.wasEverConnected = true }
+            if style == .json { return writer.post([event.json]) }
             var line = event.line
             if case .disconnected(let node, let reason, _, _, let wasConnected) = event {
                 let failure = "\(node) \(reason)"
@@ -52,15 +62,13 @@ final class DemoOutput: Sendable {
                 state.lastFailure = failure
             }
             if case .connected = event { state.lastFailure = nil }
-            guard style == .screen else {
-                if let line { StandardOutput.write(line + "\n") }
-                return
-            }
+            let lines = line.map { [$0] } ?? []
+            guard style == .screen else { return lines.isEmpty ? () : writer.post(lines) }
             Self.apply(event, to: &state.screen)
             switch event {
             // What the picture shows is not repeated in words.
-            case .led, .temperature, .watchers, .page, .started: state.screen.redraw()
-            default: if let line { state.screen.log(line) } else { state.screen.redraw() }
+            case .led, .temperature, .watchers, .page, .started: writer.post([], picture: state.screen)
+            default: writer.post(lines, picture: state.screen)
             }
         }
     }
@@ -83,5 +91,9 @@ final class DemoOutput: Sendable {
         }
     }
 
-    func end() { if style == .screen { state.withLock { $0.screen.end() } } }
+    /// Leaves the last state standing, and gives who reads a second for what still waits.
+    func end() async {
+        update { $0.keys = "" }
+        await writer.drain(atMost: .seconds(1))
+    }
 }

@@ -28,8 +28,21 @@ struct LEDDemo: Sendable {
     ///
     /// - Returns: 0, or 69 when no broker was ever connected.
     func run() async throws(DeviceError) -> Int32 {
+        // Who does not read on any more must not end the program before the LEDs are as they should be.
+        Glibc.signal(SIGPIPE, SIG_IGN)
+        do throws(DeviceError) {
+            let status = try await runDevice()
+            await output.end()
+            return status
+        } catch {
+            await output.end()
+            throw error
+        }
+    }
+
+    private func runDevice() async throws(DeviceError) -> Int32 {
         let board = try DemoBoard.choose(options)
-        try LEDSpecification.checkLines(options.leds, on: board.backend)
+        try options.checkLines(on: board.backend)
         let leds = try openLEDs(on: board.backend)
         defer { for state in leds { state.led.close(options.onExit) } }
         if let note = board.note { output.note(note) }
@@ -51,7 +64,6 @@ struct LEDDemo: Sendable {
         let status = await serve(device, board, button, terminal)
         await embedded?.stop()
         try? await group.shutdownGracefully()
-        output.end()
         return try status.get()
     }
 
@@ -78,7 +90,11 @@ struct LEDDemo: Sendable {
     private func startBroker(_ eventLoop: any EventLoop) async throws(DeviceError) -> EmbeddedBroker? {
         guard options.brokers.isEmpty else { return nil }
         var access = HTTPAccessPolicy(names: HostName.ownNames, isOpen: options.isOpen)
-        if options.isLAN, !options.isOpen { access.token = try OpenSSLCrypto().accessToken() }
+        if options.isLAN, !options.isOpen {
+            let token = try AccessToken.load()
+            access.token = token.value
+            if let warning = token.warning { output.report(.warning(warning)) }
+        }
         return try await EmbeddedBroker.start(
             on: options.listen, defaultHost: options.isLAN ? "0.0.0.0" : "127.0.0.1", access: access,
             eventLoop: eventLoop, logger: logger)
@@ -95,7 +111,7 @@ struct LEDDemo: Sendable {
             brokers = [try BrokerURL("smq://\(own)/smq.lsp" + (embedded.token.map { "?token=\($0)" } ?? ""))]
         }
         var configuration = SMQClientConfiguration(
-            brokers: brokers, uid: MachineIdentity.uid(isSimulated: board.simulated != nil))
+            brokers: brokers, uid: options.uid ?? MachineIdentity.uid(isSimulated: board.simulated != nil))
         configuration.information = options.name ?? HostName.current
         // The public demo's password; its broker ignores it. Another one comes by DEVICE_PASSWORD.
         let password = Environment.value("DEVICE_PASSWORD") ?? "qwerty"
@@ -134,7 +150,7 @@ struct LEDDemo: Sendable {
         if options.isLAN, output.style == .screen, let page = pages.first,
             let code = try? QRCode(text: page, errorCorrection: .low)
         {
-            output.note(code.terminalLines().joined(separator: "\n"))
+            output.show(code.terminalLines())
         }
         for page in pages { output.report(.page(page)) }
         if options.isOpen {
@@ -152,6 +168,8 @@ struct LEDDemo: Sendable {
         case idle
         /// The demo ends as it should, because of this.
         case end(String)
+        /// Who read the output has had enough.
+        case readerGone
         /// The demo cannot go on.
         case failure(DeviceError)
     }
@@ -161,7 +179,7 @@ struct LEDDemo: Sendable {
     ) async -> Result<Int32, DeviceError> {
         let temperature = DemoTemperature(isSimulated: board.simulated != nil)
         let events = device.client.events()
-        let failure = await withTaskGroup(of: Outcome.self) { group in
+        let last = await withTaskGroup(of: Outcome.self) { group in
             group.addTask {
                 do throws(DeviceError) { try await device.client.run() } catch { return .failure(error) }
                 return .idle
@@ -191,11 +209,28 @@ struct LEDDemo: Sendable {
                     await terminal.run()
                     return .idle
                 }
+                group.addTask { [output] in
+                    for await signal in await UnixSignalsSequence(trapping: .sigcont) where signal == .sigcont {
+                        terminal.takeKeys()
+                        output.redraw(forget: true)
+                    }
+                    return .idle
+                }
                 group.addTask { [options] in
                     for await key in terminal.keys {
                         if key == .character("q") { return .end("q was pressed") }
                         press(key, device, temperature, board, options)
                     }
+                    return .idle
+                }
+            }
+            group.addTask { [output] in
+                for await _ in output.readerGone { return .readerGone }
+                return .idle
+            }
+            if output.style == .screen {
+                group.addTask { [output] in
+                    for await _ in await UnixSignalsSequence(trapping: .sigwinch) { output.redraw(forget: false) }
                     return .idle
                 }
             }
@@ -213,17 +248,22 @@ struct LEDDemo: Sendable {
             }
             defer { group.cancelAll() }
             for await outcome in group {
-                switch outcome {
-                case .idle: continue
-                case .end(let reason):
-                    output.report(.ended(reason: reason))
-                    return nil as DeviceError?
-                case .failure(let error): return error
-                }
+                if case .idle = outcome { continue }
+                return outcome
             }
-            return nil
+            return .idle
         }
-        if let failure { return .failure(failure) }
+        switch last {
+        case .failure(var error):
+            // Whatever else a broker refuses has another hint.
+            if error.code == .refused, error.message.contains("same unique id") {
+                error.hint = "Give each device its own --uid"
+            }
+            return .failure(error)
+        case .readerGone: return .success(0)
+        case .end(let reason): output.report(.ended(reason: reason))
+        case .idle: break
+        }
         return .success(output.wasEverConnected ? 0 : 69)
     }
 

@@ -83,6 +83,15 @@ struct LEDDemoCommand: AsyncParsableCommand {
     var name: String?
 
     @Option(
+        help: ArgumentHelp(
+            """
+            The device's unique id for brokers, 6 to 255 bytes. Default: from the network card's address; on a \
+            simulated board another one at each start. Example: --uid kitchen-lamp
+            """,
+            valueName: "text"))
+    var uid: String?
+
+    @Option(
         name: .customLong("for"),
         help: ArgumentHelp("End after this time: 10s, 500ms, 2m. Example: --for 10s", valueName: "duration"))
     var duration: String?
@@ -105,19 +114,20 @@ struct LEDDemoCommand: AsyncParsableCommand {
     /// All flags, for the environment and the settings file.
     private static let flags: [FlagDescription] = [
         .list("broker"), .option("listen"), .flag("lan"), .flag("open"), .option("board"), .list("led", separator: ";"),
-        .option("button"), .option("on-exit"), .option("name"), .option("for"), .flag("json"), .flag("verbose"),
-        .option("config"),
+        .option("button"), .option("on-exit"), .option("name"), .option("uid"), .option("for"), .flag("json"),
+        .flag("verbose"), .option("config"),
     ]
 
     static func main() async {
         do throws(DeviceError) {
-            // DEVICE_PASSWORD is a secret and so no flag: anybody can read another process's flags. The other one is
-            // smq-broker's.
+            // DEVICE_PASSWORD and DEVICE_TOKEN are secrets and so no flags: anybody can read another process's flags.
+            // The others are those of smq-broker and LoRaGateway.
             let arguments = try SettingsSources.arguments(
-                flags: flags, ignoring: ["DEVICE_PASSWORD", "DEVICE_MAX_CLIENTS"])
+                flags: flags,
+                ignoring: ["DEVICE_PASSWORD", "DEVICE_TOKEN", "DEVICE_MAX_CLIENTS", "DEVICE_MAX_GATEWAYS"])
             await main(arguments)
         } catch {
-            StandardError.write("LEDDemo: \(error)\n")
+            StandardError.write("LEDDemo: \(error.description.printable)\n")
             Glibc.exit(error.exitStatus)
         }
     }
@@ -129,7 +139,7 @@ struct LEDDemoCommand: AsyncParsableCommand {
                 throw DeviceError(.unavailable, "no broker was ever connected", hint: "See the lines above")
             }
         } catch {
-            StandardError.write("LEDDemo: \(error)\n")
+            StandardError.write("LEDDemo: \(error.description.printable)\n")
             throw ExitCode(error.exitStatus)
         }
     }
@@ -164,19 +174,24 @@ struct LEDDemoCommand: AsyncParsableCommand {
             throw DeviceError(.invalidArgument, "--on-exit \(onExit) is unknown", hint: "Use off, leave or input")
         }
         options.onExit = policy
+        if let button = options.button, button.led > options.leds.count {
+            throw DeviceError(
+                .invalidArgument, "--button toggles LED \(button.led), but there are \(options.leds.count) LEDs",
+                hint: "Give it led=1 to led=\(options.leds.count)")
+        }
+        if let uid {
+            guard (SMQSize.minimumUID...SMQSize.maximumUID).contains(uid.utf8.count) else {
+                throw DeviceError(
+                    .invalidArgument, "--uid has \(uid.utf8.count) bytes",
+                    hint: "A unique id has \(SMQSize.minimumUID) to \(SMQSize.maximumUID) bytes")
+            }
+            options.uid = Array(uid.utf8)
+        }
         options.name = name
         options.duration = try duration.map { text throws(DeviceError) in try DurationText.parse(text) }
         options.isJSON = json
         options.isVerbose = verbose
         return options
-    }
-}
-
-/// Writes to standard error.
-enum StandardError {
-    static func write(_ text: String) {
-        let bytes = Array(text.utf8)
-        _ = Glibc.write(STDERR_FILENO, bytes, bytes.count)
     }
 }
 

@@ -16,6 +16,8 @@ struct LEDDemoOptions: Sendable {
     var button: ButtonSpecification?
     var onExit = ReleasePolicy.off
     var name: String?
+    /// The unique id for brokers, or nil for the machine's.
+    var uid: [UInt8]?
     var duration: Duration?
     var isJSON = false
     var isVerbose = false
@@ -49,15 +51,29 @@ struct ButtonSpecification: Hashable, Sendable {
     }
 }
 
-/// Durations on the command line.
-enum DurationText {
-    static func parse(_ text: String) throws(DeviceError) -> Duration {
-        let units: [(String, Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600)]
-        for (unit, seconds) in units where text.hasSuffix(unit) {
-            guard let number = Double(text.dropLast(unit.count)), number >= 0, number * seconds <= 1e9 else { continue }
-            return .seconds(number * seconds)
+extension LEDDemoOptions {
+    /// Checks the lines of the command line on a board: one that the board does not have, or that has two uses, is
+    /// wrong usage; a machine without chips is not.
+    func checkLines(on backend: any GPIOBackend) throws(DeviceError) {
+        do throws(DeviceError) {
+            try LEDSpecification.checkLines(leds, on: backend)
+            try checkButton(on: backend)
+        } catch {
+            guard error.code == .notFound, try !backend.chips().isEmpty else { throw error }
+            throw DeviceError(.invalidArgument, error.message, hint: error.hint, cause: error.cause)
         }
-        throw DeviceError(
-            .invalidArgument, "\"\(text.prefix(40))\" is not a duration", hint: "Write 500ms, 10s, 2m or 1h")
+    }
+
+    private func checkButton(on backend: any GPIOBackend) throws(DeviceError) {
+        guard let button else { return }
+        let line = try backend.find(button.line)
+        for led in leds {
+            let other = try backend.find(led.line)
+            if other.chip == line.chip, other.device == line.device, other.offset == line.offset {
+                throw DeviceError(
+                    .invalidArgument, "--button is on line \(line), which LED \"\(led.name)\" is on",
+                    hint: "Give the button a line of its own")
+            }
+        }
     }
 }

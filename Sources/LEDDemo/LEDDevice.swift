@@ -28,6 +28,10 @@ final class LEDDevice: Sendable {
     let isSimulated: Bool
     let client: SMQClient
     private let temperature = Locked<Int?>(nil)
+    /// Held while a LED changes and pages are told, and while the LEDs are described to pages, so that what pages
+    /// hear last is what the LEDs are. Everything that is done under it returns at once.
+    private let switching = Locked(())
+    private let warnings = Locked(WarningLimiter())
     private let report: @Sendable (DemoEvent) -> Void
 
     init(
@@ -48,13 +52,12 @@ final class LEDDevice: Sendable {
         let hellos = client.subscribe(to: LEDContract.displayTopic, limit: 256)
         let commands = client.subscribeToSelf(limit: 256)
         let watchers = client.observe(.topic(LEDContract.deviceTopic))
-        client.announce(to: LEDContract.deviceTopic, subtopic: LEDContract.infoSubtopic) { [self] in info }
+        let events = client.events()
         await withTaskGroup(of: Void.self) { group in
+            group.addTask { [self] in for await hello in hellos { await describe(to: .peer(hello.publisher)) } }
             group.addTask { [self] in
-                for await hello in hellos {
-                    // A page that has gone since is no error of ours.
-                    try? await client.publish(info, to: .peer(hello.publisher), subtopic: LEDContract.infoSubtopic)
-                }
+                // Not by `announce`, which would take the description and publish it in two steps.
+                for await case .connected in events { await describe(to: .topic(LEDContract.deviceTopic)) }
             }
             group.addTask { [self] in for await command in commands { obey(command) } }
             group.addTask { [report] in for await count in watchers { report(.watchers(count)) } }
@@ -64,7 +67,7 @@ final class LEDDevice: Sendable {
     /// Switches a LED; pages follow by the echo.
     func toggle(_ id: Int, source: String) {
         guard let led = leds.first(where: { $0.id == id }) else { return }
-        set(led, !led.led.isLit, source: source)
+        set(led, nil, source: source)
     }
 
     /// Publishes a temperature in tenths of a degree.
@@ -81,26 +84,55 @@ final class LEDDevice: Sendable {
     }
 
     private func obey(_ message: SMQMessage) {
+        let sender = message.publisher.id
         guard let command = LEDContract.Switch(message.payload) else {
             let size = message.payload.readableBytes
-            return report(.warning("Ignored a message of \(size) bytes that is no LED command."))
+            return warn(.noCommand, "Ignored a message of \(size) bytes from peer \(sender) that is no LED command.")
         }
         guard let led = leds.first(where: { $0.id == command.id }) else {
-            return report(.warning("Ignored a command for LED \(command.id): this device has 1 to \(leds.count)."))
+            return warn(
+                .unknownLED,
+                "Ignored a command from peer \(sender) for LED \(command.id): this device has 1 to \(leds.count).")
         }
         set(led, command.isOn, source: "page")
     }
 
-    private func set(_ led: LEDState, _ isOn: Bool, source: String) {
-        do throws(DeviceError) {
-            if isOn { try led.led.on() } else { try led.led.off() }
-        } catch {
-            return report(.warning("LED \(led.id) cannot be switched: \(error)"))
+    /// Switches, or with nil toggles, and tells the pages, as one step.
+    private func set(_ led: LEDState, _ wanted: Bool?, source: String) {
+        switching.withLock { _ in
+            let isOn = wanted ?? !led.led.isLit
+            do throws(DeviceError) {
+                if isOn { try led.led.on() } else { try led.led.off() }
+            } catch {
+                return warn(.cannotSwitch, "LED \(led.id) cannot be switched: \(error)")
+            }
+            // Pages first: whatever becomes of the output here, they follow.
+            try? client.publishNow(
+                LEDContract.Switch(id: led.id, isOn: isOn).payload, to: .topic(LEDContract.deviceTopic),
+                subtopic: LEDContract.ledSubtopic)
+            report(.led(id: led.id, name: led.specification.name, isOn: isOn, source: source))
         }
-        report(.led(id: led.id, name: led.specification.name, isOn: isOn, source: source))
-        try? client.publishNow(
-            LEDContract.Switch(id: led.id, isOn: isOn).payload, to: .topic(LEDContract.deviceTopic),
-            subtopic: LEDContract.ledSubtopic)
+    }
+
+    /// Sends the description as it is when it is queued.
+    private func describe(to destination: SMQDestination) async {
+        while !Task.isCancelled {
+            do throws(DeviceError) {
+                return try switching.withLock { _ throws(DeviceError) in
+                    try client.publishNow(info, to: destination, subtopic: LEDContract.infoSubtopic)
+                }
+            } catch {
+                // A page or a session that has gone since is no error of ours.
+                guard error.code == .limitExceeded else { return }
+                try? await Task.sleep(for: .milliseconds(20))
+            }
+        }
+    }
+
+    /// Warns of what peers can cause as often as they like.
+    private func warn(_ kind: WarningLimiter.Kind, _ text: String) {
+        guard let text = warnings.withLock({ $0.admit(kind, text, now: .now) }) else { return }
+        report(.warning(text))
     }
 
     /// The description as it is now.

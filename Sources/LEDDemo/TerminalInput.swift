@@ -25,8 +25,22 @@ final class TerminalInput: Sendable {
         guard isatty(STDIN_FILENO) == 1, tcgetpgrp(STDIN_FILENO) == getpgrp(), tcgetattr(STDIN_FILENO, &settings) == 0
         else { return nil }
         original = settings
+        // Reading or setting the terminal just after Ctrl-Z and `bg` is an error then, and does not stop the process.
+        Glibc.signal(SIGTTIN, SIG_IGN)
+        guard takeKeys() else { return nil }
+    }
+
+    /// Whether this process has the terminal: after Ctrl-Z and `bg` the shell has it.
+    private var isInForeground: Bool { tcgetpgrp(STDIN_FILENO) == getpgrp() }
+
+    /// Sets the terminal to give every key at once, without echo. To be called again after SIGCONT, because the shell
+    /// has set its own mode meanwhile.
+    @discardableResult
+    func takeKeys() -> Bool {
+        guard isInForeground else { return false }
+        var settings = original
         settings.c_lflag &= ~tcflag_t(ICANON | ECHO)
-        guard tcsetattr(STDIN_FILENO, TCSANOW, &settings) == 0 else { return nil }
+        return tcsetattr(STDIN_FILENO, TCSANOW, &settings) == 0
     }
 
     /// Reads until the task is cancelled. Blocking reads have a thread of their own.
@@ -46,8 +60,9 @@ final class TerminalInput: Sendable {
         keys.finish()
     }
 
-    /// Puts the terminal back as it was.
+    /// Puts the terminal back as it was; not in the background, where it is the shell's.
     func restore() {
+        guard isInForeground else { return }
         var settings = original
         tcsetattr(STDIN_FILENO, TCSANOW, &settings)
     }
@@ -57,7 +72,13 @@ final class TerminalInput: Sendable {
         var buffer = [UInt8](repeating: 0, count: 64)
         while !isStopping.load(ordering: .relaxed) {
             guard poll(&poller, 1, 100) > 0 else { continue }
+            guard isInForeground || poller.revents & Int16(POLLHUP) != 0 else {
+                // What is typed now is the shell's.
+                usleep(100_000)
+                continue
+            }
             let count = read(STDIN_FILENO, &buffer, buffer.count)
+            if count < 0, [EINTR, EAGAIN].contains(errno) || (errno == EIO && !isInForeground) { continue }
             // The terminal is gone.
             guard count > 0 else { return }
             keys.send(contentsOf: Self.decode(buffer[0..<count]))
@@ -82,31 +103,5 @@ final class TerminalInput: Sendable {
             }
         }
         return keys
-    }
-}
-
-/// A thread for blocking calls, which must not hold up the tasks of the process.
-enum BlockingThread {
-    private final class Body: Sendable {
-        let run: @Sendable () -> Void
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-    }
-
-    /// - Returns: false when the system has no thread to give; then nothing runs.
-    static func start(_ run: @escaping @Sendable () -> Void) -> Bool {
-        var thread = pthread_t()
-        let argument = Unmanaged.passRetained(Body(run)).toOpaque()
-        let result = pthread_create(
-            &thread, nil,
-            { argument in
-                if let argument { Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run() }
-                return nil
-            }, argument)
-        guard result == 0 else {
-            Unmanaged<Body>.fromOpaque(argument).release()
-            return false
-        }
-        pthread_detach(thread)
-        return true
     }
 }

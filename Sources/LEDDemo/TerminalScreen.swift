@@ -1,33 +1,21 @@
 import DeviceCore
 import Glibc
 
-/// Writes to standard output without buffers in between, so that lines reach a pipe at once.
-enum StandardOutput {
-    static func write(_ text: String) {
-        var bytes = Array(text.utf8)[...]
-        while !bytes.isEmpty {
-            let count = bytes.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-            if count < 0 {
-                if errno == EINTR || errno == EAGAIN { continue }
-                // Nobody reads any more; the device goes on.
-                return
-            }
-            bytes = bytes.dropFirst(count)
-        }
-    }
-
+extension StandardOutput {
+    /// Whether a picture can be drawn.
     static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 && getenv("TERM").map { String(cString: $0) } != "dumb" }
 
-    /// Columns of the terminal; 80 when it does not tell.
-    static var width: Int {
+    /// Columns and rows of the terminal; 80 and 24 when it does not tell.
+    static var size: (columns: Int, rows: Int) {
         var size = winsize()
-        return ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 else { return (80, 24) }
+        return (size.ws_col > 0 ? Int(size.ws_col) : 80, size.ws_row > 0 ? Int(size.ws_row) : 24)
     }
 }
 
-/// The LEDs in the terminal: lines of log scroll away above, the state stays below and is redrawn in place.
-struct TerminalScreen {
-    struct LEDRow {
+/// What the terminal shows of the LEDs: lines of log scroll away above, this stays below and is redrawn in place.
+struct TerminalScreen: Sendable {
+    struct LEDRow: Sendable {
         var id: Int
         var name: String
         var color: String
@@ -43,66 +31,57 @@ struct TerminalScreen {
     var leds: [LEDRow] = []
     var temperature: Int?
     var keys = ""
-    private var drawnLines = 0
 
-    /// Prints a line above the state.
-    mutating func log(_ line: String) {
-        StandardOutput.write(erase() + line + "\n" + draw())
-    }
+    /// Below this many columns the line's names are left out.
+    private static let narrow = 40
+    private static let dim = "\u{1B}[2m"
+    private static let bold = "\u{1B}[1m"
+    private static let plain = "\u{1B}[0m"
 
-    mutating func redraw() { StandardOutput.write(erase() + draw()) }
-
-    /// Leaves the last state standing.
-    mutating func end() {
-        keys = ""
-        redraw()
-        drawnLines = 0
-    }
-
-    private mutating func erase() -> String {
-        defer { drawnLines = 0 }
-        return drawnLines > 0 ? "\u{1B}[\(drawnLines)F\u{1B}[J" : ""
-    }
-
-    private mutating func draw() -> String {
-        let text = lines(width: StandardOutput.width)
-        drawnLines = text.count
-        return text.joined(separator: "\n") + "\n"
-    }
-
-    func lines(width: Int) -> [String] {
-        let dim = "\u{1B}[2m"
-        let bold = "\u{1B}[1m"
-        let plain = "\u{1B}[0m"
-        var rows = ["", " \(bold)\(fit(title, width - 2))\(plain)"]
-        if let page { rows.append(" \(dim)page  \(plain) \(fit(page, width - 9))") }
-        let mark = isConnected ? "\u{1B}[32m●\(plain)" : "\u{1B}[31m○\(plain)"
-        rows.append(" \(dim)broker\(plain) \(mark) \(fit(connection, width - 11))")
-        rows.append("")
-        for led in leds {
-            let lamp = led.isOn ? Self.color(led.color) + "⬤\(plain)" : "\(dim)◯\(plain)"
-            let state = led.isOn ? "\(bold)on \(plain)" : "\(dim)off\(plain)"
-            let key = led.id <= 9 ? "\(led.id)" : " "
-            let name = fit(led.name, 16).padded(to: 16)
-            let line = "\(dim)\(fit(led.line, width - 36))\(plain)"
-            rows.append("   \(dim)\(key)\(plain)  \(lamp)  \(name) \(state)  \(line)")
-        }
-        rows.append("")
+    /// The rows for a terminal of this size: none is wider, and one row is left for the cursor.
+    func rows(width: Int, height: Int) -> [String] {
+        let room = max(1, height - 1)
+        var head = [" \(Self.bold)\(title.printable)\(Self.plain)"]
+        if let page { head.append(" \(Self.dim)page  \(Self.plain) \(page.printable)") }
+        let mark = isConnected ? "\u{1B}[32m●\(Self.plain)" : "\u{1B}[31m○\(Self.plain)"
+        head.append(" \(Self.dim)broker\(Self.plain) \(mark) \(connection.printable)")
+        var tail: [String] = []
         var facts: [String] = []
         if let temperature { facts.append("\(Self.degrees(temperature))") }
         if let watchers { facts.append("\(watchers) page\(watchers == 1 ? "" : "s") watching") }
-        if !facts.isEmpty { rows.append("   " + facts.joined(separator: "   ")) }
-        if !keys.isEmpty { rows.append(" \(dim)\(fit(keys, width - 2))\(plain)") }
-        return rows
+        if !facts.isEmpty { tail.append("   " + facts.joined(separator: "   ")) }
+        if !keys.isEmpty { tail.append(" \(Self.dim)\(keys)\(Self.plain)") }
+
+        var middle = leds.map { row($0, width) }
+        if head.count + middle.count + tail.count + 3 <= room {
+            head = [""] + head + [""]
+            tail = [""] + tail
+        } else {
+            let space = max(0, room - head.count - tail.count)
+            if middle.count > space {
+                let shown = max(0, space - 1)
+                let more = "   \(Self.dim)… \(middle.count - shown) more\(Self.plain)"
+                middle = Array(middle.prefix(shown)) + (space > 0 ? [more] : [])
+            }
+        }
+        // A terminal wraps a row that fills it to the last column only when more follows, so the full width is safe.
+        return (head + middle + tail).prefix(room).map { TerminalText.fit($0, width) }
+    }
+
+    private func row(_ led: LEDRow, _ width: Int) -> String {
+        let lamp = led.isOn ? Self.color(led.color) + "⬤\(Self.plain)" : "\(Self.dim)◯\(Self.plain)"
+        let state = led.isOn ? "\(Self.bold)on \(Self.plain)" : "\(Self.dim)off\(Self.plain)"
+        let key = led.id <= 9 ? "\(led.id)" : " "
+        // 13 columns of lamp, state and space stand beside the name.
+        let room = min(16, max(4, width - 13))
+        let name = TerminalText.padded(TerminalText.fit(led.name.printable, room), to: room)
+        let line = width < Self.narrow ? "" : "  \(Self.dim)\(led.line.printable)\(Self.plain)"
+        return "   \(Self.dim)\(key)\(Self.plain)  \(lamp)  \(name) \(state)\(line)"
     }
 
     /// Tenths of a degree as people write them.
     static func degrees(_ tenths: Int) -> String {
         "\(tenths < 0 ? "-" : "")\(abs(tenths) / 10).\(abs(tenths) % 10) °C"
-    }
-
-    private func fit(_ text: String, _ width: Int) -> String {
-        text.count <= width ? text : String(text.prefix(max(0, width - 1))) + "…"
     }
 
     private static func color(_ name: String) -> String {
@@ -114,8 +93,4 @@ struct TerminalScreen {
         default: "\u{1B}[97m"
         }
     }
-}
-
-extension String {
-    func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
 }

@@ -60,7 +60,9 @@ struct SMQBrokerCommand: AsyncParsableCommand {
     /// The environment is shared with the device that may run beside this broker.
     private static let variablesOfOthers: Set<String> = [
         "DEVICE_BOARD", "DEVICE_BROKER", "DEVICE_BUTTON", "DEVICE_FOR", "DEVICE_JSON", "DEVICE_LED", "DEVICE_NAME",
-        "DEVICE_ON_EXIT", "DEVICE_PASSWORD",
+        "DEVICE_MAX_GATEWAYS", "DEVICE_ON_EXIT", "DEVICE_PASSWORD", "DEVICE_UID",
+        // A secret, and so no flag; read by AccessToken.
+        "DEVICE_TOKEN",
     ]
 
     static func main() async {
@@ -72,8 +74,7 @@ struct SMQBrokerCommand: AsyncParsableCommand {
     }
 
     private static func fail(_ error: DeviceError) -> Never {
-        let text = Array("smq-broker: \(error)\n".utf8)
-        _ = write(STDERR_FILENO, text, text.count)
+        StandardError.write("smq-broker: \(error)\n")
         Glibc.exit(error.exitStatus)
     }
 
@@ -92,7 +93,9 @@ struct SMQBrokerCommand: AsyncParsableCommand {
         guard (1...1_000_000).contains(maxClients) else {
             throw DeviceError(.invalidArgument, "--max-clients is a number from 1 to 1000000")
         }
-        let token = lan && !open ? try OpenSSLCrypto().accessToken() : nil
+        let access = lan && !open ? try AccessToken.load() : nil
+        let token = access?.value
+        if let warning = access?.warning { StandardError.write("smq-broker: \(warning.printable)\n") }
         OpenFiles.raiseLimit()
 
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -112,21 +115,16 @@ struct SMQBrokerCommand: AsyncParsableCommand {
             logger: logger)
         let query = token.map { "?token=\($0)" } ?? ""
         for address in listener.address.reachable {
-            Self.say("Page: http://\(address)/\(query)")
-            Self.say("Broker: smq://\(address)/smq.lsp\(query)")
+            StandardOutput.write("Page: http://\(address)/\(query)\n")
+            StandardOutput.write("Broker: smq://\(address)/smq.lsp\(query)\n")
         }
         if open {
-            Self.say("Open: anybody on this network can use this broker, and so can any web page that is open there.")
+            StandardOutput.write(
+                "Open: anybody on this network can use this broker, and so can any web page that is open there.\n")
         }
         for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { break }
         await broker.shutDown()
         await listener.close()
         try? await group.shutdownGracefully()
-    }
-
-    /// Unbuffered, so that a line reaches a pipe at once.
-    private static func say(_ line: String) {
-        let bytes = Array((line + "\n").utf8)
-        _ = write(STDOUT_FILENO, bytes, bytes.count)
     }
 }

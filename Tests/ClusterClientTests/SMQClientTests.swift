@@ -62,6 +62,16 @@ import Testing
         await node.stop()
     }
 
+    @Test func oneRunAtATime() async throws {
+        let node = try await TestNode.start()
+        let receiver = try await TestClient.connected(node.port, "receiver")
+        let error = await #expect(throws: DeviceError.self) { try await receiver.client.run() }
+        #expect(error?.code == .invalidArgument)
+        #expect(receiver.client.isConnected)
+        try await receiver.stop()
+        await node.stop()
+    }
+
     /// The receiver as the sender knows it.
     private func next(all receiver: TestClient, from sender: TestClient) async throws -> SMQPeer {
         let hello = sender.client.subscribe(to: "hello")

@@ -158,6 +158,25 @@ import Testing
         #expect(pause.duration > .milliseconds(1999) && pause.duration < .milliseconds(2001))
     }
 
+    /// What is not read cannot be answered: a client that waits for its rate is not taken for dead.
+    @Test func whoWaitsForItsRateIsNotPinged() throws {
+        let bench = bench { $0.messagesPerSecond = 1 }
+        let client = try bench.open("client")
+        bench.send(client) {
+            for _ in 0..<50 {
+                $0.writeSMQPublish(to: client.etid, from: client.etid, subtopic: 0, payload: ByteBuffer())
+            }
+        }
+        #expect(bench.pauses.last?.duration ?? .zero > .seconds(45))
+        _ = try bench.frames(client)
+        bench.tick(after: .seconds(31))
+        bench.tick(after: .seconds(11))
+        #expect(try bench.frames(client) == [])
+        #expect(bench.closed.isEmpty)
+        bench.tick(after: .seconds(10))
+        #expect(try bench.frames(client) == [.ping])
+    }
+
     /// A receiver that reads on must not cut short the wait of a publisher that was too fast.
     @Test func aWaitForTheRateIsNotEndedByAReceiver() throws {
         let bench = bench {

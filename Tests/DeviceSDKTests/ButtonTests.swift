@@ -9,7 +9,7 @@ extension OnLines {
         @Test(arguments: Rig.available, [Duration.zero, .milliseconds(5)])
         func reportsPressesAndReleases(_ rig: Rig, _ debounce: Duration) async throws {
             let world = try rig.make()
-            let button = try Button("pin15", on: world.backend, debounce: debounce)
+            let button = try Button("pin15", on: world.backend, debounce: debounce, holdTime: .seconds(3600))
             var events = button.events().makeAsyncIterator()
             #expect(!button.isPressed)
             for _ in 0..<3 {
@@ -33,7 +33,7 @@ extension OnLines {
 
         @Test(arguments: Rig.available) func reportsHolding(_ rig: Rig) async throws {
             let world = try rig.make()
-            let button = try Button("pin15", on: world.backend, debounce: .zero, holdTime: .milliseconds(300))
+            let button = try Button("pin15", on: world.backend, debounce: .zero, holdTime: .seconds(2))
             var holds = button.holds().makeAsyncIterator()
             // Too short to count.
             try world.press("pin15")
@@ -67,7 +67,7 @@ extension OnLines {
 
         @Test(arguments: Rig.available) func aBouncingContactIsOnePress(_ rig: Rig) async throws {
             let world = try rig.make()
-            let button = try Button("pin15", on: world.backend, debounce: .milliseconds(100))
+            let button = try Button("pin15", on: world.backend, debounce: .seconds(1), holdTime: .seconds(3600))
             var events = button.events().makeAsyncIterator()
             for _ in 0..<2 {
                 try world.press("pin15")

@@ -1,5 +1,8 @@
 import ArgumentParser
 import DeviceCore
+import DeviceSDK
+import DeviceSimulator
+import Glibc
 import Testing
 
 @testable import LEDDemo
@@ -36,12 +39,60 @@ import Testing
         (["--lan", "--listen", "127.0.0.1:1"], "contradict"), (["--listen", "nonsense"], "not an address"),
         (["--on-exit", "initial"], "is unknown"), (["--for", "soon"], "not a duration"),
         (["--led", "name=A,color=pink,line=pin11"], "color"), (["--button", "x"], "KEY=VALUE"),
+        (["--button", "line=pin18,led=9"], "there are 4 LEDs"), (["--uid", "short"], "6 to 255 bytes"),
     ])
     func wrongCommandLinesAreExplained(_ arguments: [String], _ part: String) async throws {
         let command = try LEDDemoCommand.parse(arguments)
         let error = #expect(throws: DeviceError.self) { try command.options() }
         #expect(error?.description.contains(part) == true, "\(String(describing: error))")
         #expect(error?.exitStatus == 64)
+    }
+
+    @Test(arguments: [
+        (["--button", "line=GPIO17"], "LED \"Red\""), (["--button", "line=GPOI18"], "GPOI18"),
+        (["--led", "name=A,color=red,line=GPOI17"], "GPOI17"),
+        (["--led", "name=A,color=red,line=pin11", "--led", "name=B,color=red,line=GPIO17"], "both on line"),
+    ])
+    func linesThatTheBoardDoesNotHaveAreWrongUsage(_ arguments: [String], _ part: String) throws {
+        let options = try LEDDemoCommand.parse(arguments).options()
+        let error = #expect(throws: DeviceError.self) { try options.checkLines(on: SimulatedBoard()) }
+        #expect(error?.description.contains(part) == true, "\(String(describing: error))")
+        #expect(error?.exitStatus == 64)
+    }
+
+    @Test(arguments: ["rpi99", "sim:rpi99"])
+    func unknownBoardsAreWrongUsage(_ board: String) throws {
+        let options = try LEDDemoCommand.parse(["--board", board]).options()
+        let error = #expect(throws: DeviceError.self) { try DemoBoard.choose(options) }
+        #expect(error?.exitStatus == 64)
+        #expect(error?.hint?.contains("rpi4") == true)
+    }
+
+    @Test func uidIsTaken() throws {
+        #expect(try LEDDemoCommand.parse(["--uid", "kitchen"]).options().uid == Array("kitchen".utf8))
+        #expect(try LEDDemoCommand.parse([]).options().uid == nil)
+    }
+
+    @Test func identityIsThatOfARealCard() throws {
+        var template = Array("/tmp/net-test-XXXXXX".utf8CString)
+        try #require(mkdtemp(&template) != nil)
+        let directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        func add(_ name: String, _ address: String, isHardware: Bool) throws {
+            try #require(mkdir("\(directory)/\(name)", 0o700) == 0)
+            if isHardware { try #require(mkdir("\(directory)/\(name)/device", 0o700) == 0) }
+            close(open("\(directory)/\(name)/address", O_CREAT | O_WRONLY, 0o600))
+            try SystemFile.write(address + "\n", to: "\(directory)/\(name)/address")
+        }
+        func uid() -> [UInt8] { MachineIdentity.uid(isSimulated: false, directory: directory) }
+        try add("lo", "00:00:00:00:00:00", isHardware: false)
+        try add("a", "02:42:00:00:00:01", isHardware: false)
+        #expect(uid() == [2, 0x42, 0, 0, 0, 1])
+        try add("b", "06:00:00:00:00:02", isHardware: true)
+        #expect(uid() == [6, 0, 0, 0, 0, 2])
+        try add("c", "b8:27:eb:00:00:03", isHardware: false)
+        #expect(uid() == [0xB8, 0x27, 0xEB, 0, 0, 3])
+        try add("d", "b8:27:eb:00:00:04", isHardware: true)
+        #expect(uid() == [0xB8, 0x27, 0xEB, 0, 0, 4])
     }
 
     @Test func keysAreDecoded() {

@@ -1,5 +1,5 @@
 import Glibc
-public import NIOCore
+import NIOCore
 import NIOPosix
 
 /// A server of a test: each connection is handed to a closure.

@@ -63,6 +63,8 @@ struct SMQBrokerPeer {
     var waitsFor: SMQBrokerStateMachine.PeerID?
 
     var rateTime = MonotonicTime.zero
+    /// Until then nothing is read from the client, so it cannot answer a ping.
+    var pausedUntil = MonotonicTime.zero
     var messageCredit = 0.0
     var byteCredit = 0.0
     var hasRateCredit = false

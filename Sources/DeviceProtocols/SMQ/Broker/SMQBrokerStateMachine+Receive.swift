@@ -233,7 +233,9 @@ extension SMQBrokerStateMachine {
         peers[slot].hasRateCredit = true
         if wait > 0 {
             statistics.throttled += 1
-            actions.append(.pause(id(slot), .seconds(min(wait, 60))))
+            let pause = Duration.seconds(min(wait, 60))
+            peers[slot].pausedUntil = now + pause
+            actions.append(.pause(id(slot), pause))
         }
     }
 }

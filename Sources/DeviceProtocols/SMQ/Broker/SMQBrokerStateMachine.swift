@@ -160,7 +160,7 @@ public struct SMQBrokerStateMachine {
             case .awaitingConnect where peers[slot].deadline <= now,
                 .authenticating where peers[slot].deadline <= now:
                 refuse(slot, .unavailable, "no handshake within \(limits.handshake)", .handshakeTimeout)
-            case .open:
+            case .open where peers[slot].pausedUntil <= now:
                 if let sent = peers[slot].pingSent {
                     if sent + limits.pingTimeout <= now { end(slot, .pingTimeout, text: "ping timeout") }
                 } else if peers[slot].lastReceived + limits.pingAfter <= now {
