@@ -52,6 +52,7 @@ final class TestClient: Sendable {
         configuration.backOff = BackOff(base: .milliseconds(10), cap: .milliseconds(100))
         configuration.connectTimeout = .seconds(30)
         configuration.handshakeTimeout = .seconds(30)
+        configuration.pingAfter = .seconds(60)
         configuration.pingTimeout = .seconds(30)
         set(&configuration)
         let client = SMQClient(configuration)
