@@ -15,13 +15,16 @@ struct LEDDemo: Sendable {
     let options: LEDDemoOptions
     let output: DemoOutput
     private let logger: Logger
+    private let log: OutputWriter
 
     init(options: LEDDemoOptions) {
         self.options = options
         output = DemoOutput(style: options.isJSON ? .json : StandardOutput.isTerminal ? .screen : .lines)
-        var logger = Logger(label: "LEDDemo") { StreamLogHandler.standardError(label: $0) }
+        let log = OutputWriter(file: STDERR_FILENO) { "\($0) lines of the log dropped" }
+        var logger = Logger(label: "LEDDemo") { DemoLogHandler(label: $0, writer: log) }
         logger.logLevel = options.isVerbose ? .debug : .critical
         self.logger = logger
+        self.log = log
     }
 
     /// Runs until it is told to end.
@@ -32,12 +35,17 @@ struct LEDDemo: Sendable {
         Glibc.signal(SIGPIPE, SIG_IGN)
         do throws(DeviceError) {
             let status = try await runDevice()
-            await output.end()
+            await end()
             return status
         } catch {
-            await output.end()
+            await end()
             throw error
         }
+    }
+
+    private func end() async {
+        await output.end()
+        await log.drain(atMost: .milliseconds(200))
     }
 
     private func runDevice() async throws(DeviceError) -> Int32 {
@@ -210,10 +218,7 @@ struct LEDDemo: Sendable {
                     return .idle
                 }
                 group.addTask { [output] in
-                    for await signal in await UnixSignalsSequence(trapping: .sigcont) where signal == .sigcont {
-                        terminal.takeKeys()
-                        output.redraw(forget: true)
-                    }
+                    for await _ in terminal.returns { output.redraw(forget: true) }
                     return .idle
                 }
                 group.addTask { [options] in
@@ -228,7 +233,14 @@ struct LEDDemo: Sendable {
                 for await _ in output.readerGone { return .readerGone }
                 return .idle
             }
-            if output.style == .screen {
+            if output.style == .screen || terminal != nil {
+                group.addTask { [output] in
+                    for await _ in await UnixSignalsSequence(trapping: .sigcont) {
+                        terminal?.takeKeys()
+                        output.redraw(forget: true)
+                    }
+                    return .idle
+                }
                 group.addTask { [output] in
                     for await _ in await UnixSignalsSequence(trapping: .sigwinch) { output.redraw(forget: false) }
                     return .idle

@@ -77,10 +77,10 @@ final class LEDDevice: Sendable {
             return old != tenths
         }
         guard changed else { return }
-        report(.temperature(tenths: tenths))
         // Without a broker nobody is there to see it, and the next description carries it.
         try? client.publishNow(
             LEDContract.temperaturePayload(tenths: tenths), to: .topic(LEDContract.temperatureTopic))
+        report(.temperature(tenths: tenths))
     }
 
     private func obey(_ message: SMQMessage) {

@@ -110,7 +110,10 @@ final class OutputWriter: Sendable {
         var drawn: [String] = []
         while waitForWork() {
             let (text, isEmpty) = next(&drawn)
-            guard !isEmpty else { continue }
+            guard !isEmpty else {
+                state.withLock { $0.isWriting = false }
+                continue
+            }
             do throws(DeviceError) {
                 try FileDescriptorText.write(text, to: file, patience: -1)
             } catch {
@@ -168,14 +171,17 @@ final class OutputWriter: Sendable {
             state.isWriting = !state.lines.isEmpty || state.picture != nil
             return (state.lines, state.dropped, state.picture ?? state.newest, state.mustForget)
         }
-        if mustForget { drawn = [] }
-        let isRedrawn = picture != nil
+        // In the background the terminal is the shell's: lines may appear there, the picture waits for `fg`.
+        let group = tcgetpgrp(file)
+        let isInForeground = group < 0 || group == getpgrp()
+        if mustForget || !isInForeground { drawn = [] }
+        let isRedrawn = picture != nil && isInForeground
         guard isRedrawn || !lines.isEmpty else { return ("", true) }
         let size = size()
         var text = isRedrawn ? Self.erasing(drawn, size) : ""
         if dropped > 0 { text += dropNote(dropped) + "\n" }
         for line in lines { text += line + "\n" }
-        if let picture {
+        if let picture, isRedrawn {
             drawn = picture.rows(width: size.columns, height: size.rows)
             for row in drawn { text += row + "\n" }
         }

@@ -17,6 +17,8 @@ final class TerminalInput: Sendable {
     private let isStopping = Atomic(false)
     /// The keys.
     let keys = BoundedStream<TerminalKey>(limit: 64)
+    /// Tells when this process has the terminal again: after Ctrl-Z, `bg` and `fg` no signal does.
+    let returns = BoundedStream<Void>(limit: 1)
 
     /// - Returns: nil when standard input is no terminal, or one that this process has only in the background, where
     ///   the system would stop who reads.
@@ -58,6 +60,7 @@ final class TerminalInput: Sendable {
         }
         restore()
         keys.finish()
+        returns.finish()
     }
 
     /// Puts the terminal back as it was; not in the background, where it is the shell's.
@@ -70,7 +73,14 @@ final class TerminalInput: Sendable {
     private func readKeys() {
         var poller = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
         var buffer = [UInt8](repeating: 0, count: 64)
+        var hadTerminal = true
         while !isStopping.load(ordering: .relaxed) {
+            let hasTerminal = isInForeground
+            if hasTerminal, !hadTerminal {
+                takeKeys()
+                returns.send(())
+            }
+            hadTerminal = hasTerminal
             guard poll(&poller, 1, 100) > 0 else { continue }
             guard isInForeground || poller.revents & Int16(POLLHUP) != 0 else {
                 // What is typed now is the shell's.

@@ -75,6 +75,24 @@ import Testing
         }
     }
 
+    @Test(.timeLimit(.minutes(1))) func floodOfNonsenseIsOneWarningThatNamesThePeer() async throws {
+        try await withDemo { demo in
+            let toSelf = demo.page.subscribeToSelf(subtopic: LEDContract.infoSubtopic)
+            let echoes = demo.page.subscribe(to: LEDContract.deviceTopic, subtopic: LEDContract.ledSubtopic)
+            try await demo.hello()
+            let device = try #require(await toSelf.first { _ in true }).publisher
+            let start = ContinuousClock.now
+            for _ in 0..<2000 { try await demo.page.publish(ByteBuffer(bytes: [9, 1]), to: .peer(device)) }
+            try await demo.page.publish(LEDContract.Switch(id: 1, isOn: true).payload, to: .peer(device))
+            _ = try #require(await echoes.first { _ in true })
+            let seconds = Int((ContinuousClock.now - start) / .seconds(1))
+            let warnings = try #require(demo.warnings.takeAll())
+            #expect((1...(seconds + 1)).contains(warnings.count))
+            let peer = try #require(demo.page.ownPeer)
+            #expect(warnings.allSatisfy { $0.contains("peer \(peer.id) ") })
+        }
+    }
+
     @Test(.timeLimit(.minutes(1))) func pagesEndUpRightWhenPageAndKeysActAtOnce() async throws {
         try await withDemo { demo in
             let echoes = demo.page.subscribe(to: LEDContract.deviceTopic, subtopic: LEDContract.ledSubtopic)
@@ -105,6 +123,7 @@ import Testing
         let device: LEDDevice
         let page: SMQClient
         let board: SimulatedBoard
+        let warnings: BoundedStream<String>
 
         func hello() async throws {
             try await settle()
@@ -125,6 +144,7 @@ import Testing
             logger: logger)
         let url = try BrokerURL("smq://\(embedded.listener.address)")
         let board = SimulatedBoard()
+        let warnings = BoundedStream<String>(limit: 10_000)
         let leds = try LEDSpecification.defaults.enumerated().map { index, specification in
             LEDDevice.LEDState(
                 id: index + 1, specification: specification, led: try LED(specification.line, on: board),
@@ -133,7 +153,7 @@ import Testing
         let device = LEDDevice(
             name: "Test \"device\"", leds: leds, board: board.board, isSimulated: true,
             client: SMQClient(SMQClientConfiguration(brokers: [url], uid: Array("device-1".utf8)))
-        ) { _ in }
+        ) { event in if case .warning(let text) = event { warnings.send(text) } }
         let page = SMQClient(SMQClientConfiguration(brokers: [url], uid: Array("page-0001".utf8)))
         let events = page.events()
         try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -141,7 +161,7 @@ import Testing
             tasks.addTask { await device.run() }
             tasks.addTask { try await page.run() }
             for await case .connected in events { break }
-            try await body(Demo(device: device, page: page, board: board))
+            try await body(Demo(device: device, page: page, board: board, warnings: warnings))
             tasks.cancelAll()
         }
         await embedded.stop()
