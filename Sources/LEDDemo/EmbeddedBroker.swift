@@ -40,6 +40,7 @@ struct EmbeddedBroker: Sendable {
     }
 
     func stop() async {
+        await listener.stopAccepting()
         await broker.shutDown()
         await listener.close()
     }

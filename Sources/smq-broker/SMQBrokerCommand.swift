@@ -123,6 +123,8 @@ struct SMQBrokerCommand: AsyncParsableCommand {
                 "Open: anybody on this network can use this broker, and so can any web page that is open there.\n")
         }
         for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { break }
+        // First nobody new, then the goodbye: else who comes back at once would be taken in and cut off again.
+        await listener.stopAccepting()
         await broker.shutDown()
         await listener.close()
         try? await group.shutdownGracefully()
