@@ -51,6 +51,8 @@ let package = Package(
 
         // Libraries, each depending only on those above it.
         .target(name: "DeviceCore", swiftSettings: strict),
+        // A target of its own, because it knows no network: it is tested alone.
+        .target(name: "Outbox", dependencies: ["DeviceCore"], swiftSettings: strict),
         .target(name: "DeviceProtocols", dependencies: ["DeviceCore", nioCore], swiftSettings: strict),
         .target(
             name: "DeviceTransport",
