@@ -103,6 +103,11 @@ let package = Package(
             name: "TestSupport", dependencies: ["DeviceCore", nioCore, nioPosix], path: "Tests/TestSupport",
             swiftSettings: strict),
         .testTarget(name: "DeviceCoreTests", dependencies: ["DeviceCore", "TestSupport"], swiftSettings: strict),
+        // Killed by its tests while it writes.
+        .executableTarget(
+            name: "OutboxWriter", dependencies: ["Outbox"], path: "Tests/OutboxWriter", swiftSettings: strict),
+        .testTarget(
+            name: "OutboxTests", dependencies: ["Outbox", "OutboxWriter", "DeviceCore"], swiftSettings: strict),
         .testTarget(
             name: "DeviceSimulatorTests", dependencies: ["DeviceSimulator", "DeviceCore"], swiftSettings: strict),
         .testTarget(
