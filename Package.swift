@@ -52,6 +52,8 @@ let package = Package(
 
         // Libraries, each depending only on those above it.
         .target(name: "DeviceCore", swiftSettings: strict),
+        // A target of its own, because it knows no network: it is tested alone.
+        .target(name: "Outbox", dependencies: ["DeviceCore"], swiftSettings: strict),
         .target(name: "DeviceProtocols", dependencies: ["DeviceCore", nioCore], swiftSettings: strict),
         .target(
             name: "DeviceTransport",
@@ -108,6 +110,11 @@ let package = Package(
             name: "TestSupport", dependencies: ["DeviceCore", nioCore, nioPosix], path: "Tests/TestSupport",
             swiftSettings: strict),
         .testTarget(name: "DeviceCoreTests", dependencies: ["DeviceCore", "TestSupport"], swiftSettings: strict),
+        // Killed by its tests while it writes.
+        .executableTarget(
+            name: "OutboxWriter", dependencies: ["Outbox"], path: "Tests/OutboxWriter", swiftSettings: strict),
+        .testTarget(
+            name: "OutboxTests", dependencies: ["Outbox", "OutboxWriter", "DeviceCore"], swiftSettings: strict),
         .testTarget(
             name: "DeviceSimulatorTests", dependencies: ["DeviceSimulator", "DeviceCore"], swiftSettings: strict),
         .testTarget(

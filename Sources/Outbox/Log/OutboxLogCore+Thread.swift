@@ -1,0 +1,127 @@
+import DeviceCore
+
+/// What the thread of an ``OutboxLog`` does each time it is woken.
+extension OutboxLogCore {
+    /// The files, and what the thread remembers between two steps.
+    private final class Resource {
+        let store: SegmentStore
+        /// After a failure: not before this time, unless somebody asks or room was freed.
+        var retryAt: MonotonicTime?
+        init(_ store: SegmentStore) { self.store = store }
+    }
+
+    /// Opens the files on a thread of their own.
+    func start(directory: String) async throws(DeviceError) -> (WorkerThread, OutboxRecovery) {
+        try await WorkerThread.start("outbox") { [self] () throws(DeviceError) in
+            let store = try SegmentStore(directory: directory, epoch: epoch, configuration: configuration)
+            state.withLock { $0.lastSequence = store.storedThrough }
+            publish(store)
+            return (Resource(store), store.recovery)
+        } step: { [self] resource, isLast in
+            step(resource, isLast: isLast)
+        } ended: { [self] in
+            gate.close()
+        }
+    }
+
+    private func step(_ resource: Resource, isLast: Bool) -> MonotonicTime? {
+        let store = resource.store
+        if isLast { beginClosing() }
+        let work = takeWork()
+        let segments = store.segments.count
+        store.backlog.append(contentsOf: work.records)
+        store.acknowledge(work.acknowledgements)
+        if work.sweep { attempt(resource) { () throws(DeviceError) in try store.removeExpired() } }
+        let isFreed = store.segments.count < segments
+        let isHurried = work.hurry > store.durableThrough
+        if isLast || isHurried || isFreed || resource.retryAt.map({ $0 <= .monotonicNow }) ?? true {
+            resource.retryAt = nil
+            attempt(resource) { () throws(DeviceError) in
+                try store.writeBacklog()
+                if isLast || isHurried || isCommitDue(store) { try store.sync() }
+            }
+        } else {
+            publish(store)
+        }
+        if !work.reads.isEmpty {
+            for read in work.reads { read.answer(answer(read, store)) }
+            publish(store)
+        }
+        if isLast {
+            store.flushAcknowledgements()
+            try? store.acknowledgements.sync()
+        }
+        return nextStep(resource)
+    }
+
+    private func takeWork() -> Work {
+        state.withLock { state in
+            let work = state.work
+            state.work = Work()
+            state.heldRecords += work.records.count
+            state.heldBytes += state.newPayloadBytes
+            state.newPayloadBytes = 0
+            return work
+        }
+    }
+
+    private func isCommitDue(_ store: SegmentStore) -> Bool {
+        guard let first = store.firstUnsynced else { return false }
+        return store.unsynced.count >= configuration.commit.records
+            || first + configuration.commit.interval <= .monotonicNow
+    }
+
+    private func nextStep(_ resource: Resource) -> MonotonicTime? {
+        if let retryAt = resource.retryAt { return retryAt }
+        return resource.store.firstUnsynced.map { $0 + configuration.commit.interval }
+    }
+
+    /// Does something with the disk and reports how it went.
+    private func attempt(_ resource: Resource, _ body: () throws(DeviceError) -> Void) {
+        do {
+            try body()
+            state.withLock { $0.failure = nil }
+            publish(resource.store)
+        } catch {
+            resource.retryAt = .monotonicNow + configuration.retryInterval
+            resource.store.counters.failures += 1
+            state.withLock { $0.failure = error }
+            publish(resource.store, failure: error)
+        }
+    }
+
+    private func answer(_ read: Read, _ store: SegmentStore) -> Result<[OutboxEntry], DeviceError> {
+        do {
+            return .success(try store.read(from: read.from, limit: read.limit, bytes: read.bytes))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// Tells callers how far the files are.
+    private func publish(_ store: SegmentStore, failure: DeviceError? = nil) {
+        var counters = store.counters
+        let last = store.backlog.last?.sequence ?? store.storedThrough
+        counters.waiting = last - min(last, store.settled.count)
+        counters.bytes = store.cost
+        counters.segments = store.segments.count
+        let records = store.backlog.count + store.unsynced.count
+        let bytes =
+            store.backlog.reduce(0) { $0 + $1.payload.count } + store.unsynced.reduce(0) { $0 + $1.payload.count }
+        let segmentBytes = configuration.boundedSegmentBytes
+        var plan = SpacePlan(
+            cost: counters.bytes, tail: store.active == nil ? 0 : Int(clamping: store.segments.last?.bytes ?? 0))
+        for record in store.backlog { plan = plan.adding(record.fileBytes, segmentBytes: segmentBytes) }
+        let hasRoom = state.withLock { state in
+            state.counters = counters
+            state.heldRecords = records
+            state.heldBytes = bytes
+            for record in state.work.records { plan = plan.adding(record.fileBytes, segmentBytes: segmentBytes) }
+            state.plan = plan
+            return records + state.work.records.count < max(1, configuration.memoryRecords)
+                && bytes + state.newPayloadBytes < configuration.memoryBytes
+        }
+        gate.advance(
+            to: .init(stored: store.storedThrough, durable: store.durableThrough, hasRoom: hasRoom), failure: failure)
+    }
+}
