@@ -70,6 +70,7 @@ public struct NodeChooser: Sendable {
     /// Notes that a node failed: an attempt, or a session that it lost. `amount` of 1 puts it behind the others for one
     /// half-life.
     public mutating func failed(_ endpoint: Endpoint, amount: Double = 1, at now: MonotonicTime) {
+        let halfLife = halfLife
         change(endpoint) { $0.penalty.add(amount, at: now, halfLife: halfLife) }
     }
 
