@@ -121,7 +121,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "DeviceTransportTests",
-            dependencies: ["DeviceTransport", "DeviceCore", "TestSupport", nioCore, nioPosix, logging],
+            dependencies: [
+                "DeviceTransport", "DeviceProtocols", "DeviceCore", "TestSupport", nioCore, nioPosix, logging,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "SMQBrokerTests",

@@ -6,7 +6,10 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 struct cnet_dns {
     ares_channel channel;
@@ -19,6 +22,8 @@ struct cnet_dns {
     struct pollfd *polled;
     size_t polled_capacity;
     int out_of_memory;
+    // The error code of the datagram that c-ares looks at now, 0 for none.
+    int response_code;
 };
 
 struct question {
@@ -53,6 +58,44 @@ static void socket_changed(void *context, ares_socket_t socket, int readable, in
     }
     dns->sockets[dns->count++] = (struct pollfd){.fd = socket, .events = events};
 }
+
+// Sockets as c-ares makes them itself, but for two things: no SIGPIPE, and a look at the code of each response. 1.18
+// forgets it: when its last server says SERVFAIL or REFUSED, it reports a refused connection.
+static ares_socket_t open_socket(int domain, int type, int protocol, void *context) {
+    (void)context;
+    return socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+}
+
+static int close_socket(ares_socket_t socket, void *context) {
+    (void)context;
+    return close(socket);
+}
+
+static int connect_socket(ares_socket_t socket, const struct sockaddr *to, ares_socklen_t size, void *context) {
+    (void)context;
+    return connect(socket, to, size);
+}
+
+static ares_ssize_t receive(
+    ares_socket_t socket, void *bytes, size_t count, int flags, struct sockaddr *from, ares_socklen_t *size,
+    void *context) {
+    cnet_dns *dns = context;
+    dns->response_code = 0;
+    ares_ssize_t got = recvfrom(socket, bytes, count, flags, from, size);
+    // Only datagrams have a sender here.
+    if (from && got >= 12) dns->response_code = ((uint8_t *)bytes)[3] & 0x0F;
+    return got;
+}
+
+static ares_ssize_t send_pieces(ares_socket_t socket, const struct iovec *pieces, int count, void *context) {
+    (void)context;
+    struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count};
+    return sendmsg(socket, &message, MSG_NOSIGNAL);
+}
+
+static const struct ares_socket_functions socket_functions = {
+    open_socket, close_socket, connect_socket, receive, send_pieces,
+};
 
 cnet_dns *cnet_dns_new(
     const char *servers, const char *resolv_conf, uint16_t port, int timeout_ms, int tries,
@@ -91,6 +134,7 @@ cnet_dns *cnet_dns_new(
         status = ares_set_servers_ports_csv(dns->channel, servers);
         if (status != ARES_SUCCESS) ares_destroy(dns->channel);
     }
+    if (status == ARES_SUCCESS) ares_set_socket_functions(dns->channel, &socket_functions, dns);
     if (status != ARES_SUCCESS) {
         free(dns->sockets);
         free(dns);
@@ -130,6 +174,11 @@ static void answered(void *context, int status, int timeouts, unsigned char *byt
     (void)timeouts;
     struct question *question = context;
     size_t length = bytes && count > 0 ? (size_t)count : 0;
+    if (status == ARES_ECONNREFUSED) {
+        if (question->dns->response_code == 2) status = ARES_ESERVFAIL;
+        if (question->dns->response_code == 4) status = ARES_ENOTIMP;
+        if (question->dns->response_code == 5) status = ARES_EREFUSED;
+    }
     question->dns->callback(question->dns->context, question->id, translated(status), length ? bytes : NULL, length);
     free(question);
 }
@@ -179,9 +228,11 @@ int cnet_dns_wait(cnet_dns *dns, int wake_fd, int timeout_ms) {
         if (!events) continue;
         // An error is read or written like data, which gives c-ares its number.
         int reads = events & (POLLIN | POLLERR | POLLHUP | POLLNVAL), writes = events & POLLOUT;
+        dns->response_code = 0;
         ares_process_fd(
             dns->channel, reads ? dns->polled[i].fd : ARES_SOCKET_BAD, writes ? dns->polled[i].fd : ARES_SOCKET_BAD);
     }
+    dns->response_code = 0;
     ares_process_fd(dns->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
     return ready > 0 && dns->polled[needed - 1].revents ? 1 : 0;
 }

@@ -29,6 +29,7 @@ extension AttemptScheduler {
         if let session { actions.append(.cancel(attempt: session.attempt)) }
         attempts = [:]
         queue = []
+        lost = nil
         state = .idle
         session = Session(attempt: attempt, endpoint: winner.endpoint, since: now)
         return actions
@@ -52,7 +53,7 @@ extension AttemptScheduler {
         within time: Duration, at now: MonotonicTime, using random: inout some RandomNumberGenerator
     ) -> [AttemptAction] {
         guard let session, case .idle = state else { return [] }
-        avoided = session.endpoint
+        self.lost = session.endpoint
         return [wait(max(.zero, time) * Double.random(in: 0...1, using: &random), .drain, at: now)]
     }
 
@@ -80,7 +81,7 @@ extension AttemptScheduler {
         _ lost: Session, _ blame: Bool, at now: MonotonicTime, using random: inout some RandomNumberGenerator
     ) -> [AttemptAction] {
         session = nil
-        avoided = lost.endpoint
+        self.lost = lost.endpoint
         var actions: [AttemptAction] = blame ? [.penalize(lost.endpoint, .lost)] : []
         let wasStable = now - lost.since >= settings.stableAfter
         if wasStable { backOff.reset() }

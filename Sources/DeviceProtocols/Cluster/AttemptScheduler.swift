@@ -49,9 +49,10 @@ public struct AttemptScheduler: Sendable {
     /// The last beginnings, oldest first; at most as many as the limit.
     var beginnings: [MonotonicTime] = []
     var backOff: BackOff
-    /// The node to be tried last, as given to `choose`: the one just lost, or to be left. A hot standby sets it to the
-    /// node that is in use.
-    public var avoided: Endpoint?
+    /// Nodes to be tried last in every cycle; a hot standby sets it to the node that is in use.
+    public var avoided: Set<Endpoint> = []
+    /// The node just lost, or to be left: avoided until a cycle has failed.
+    var lost: Endpoint?
     private var lastID: UInt64 = 0
 
     /// A scheduler that has not started.
@@ -90,6 +91,7 @@ public struct AttemptScheduler: Sendable {
         attempts = [:]
         session = nil
         queue = []
+        lost = nil
         state = .idle
         return cancelled.map { .cancel(attempt: $0) }
     }
@@ -133,6 +135,7 @@ public struct AttemptScheduler: Sendable {
             actions.append(.begin(attempt: lastID, endpoint))
         }
         if queue.isEmpty, attempts.isEmpty {
+            lost = nil
             actions.append(wait(backOff.next(using: &random), .backOff, at: now))
         }
         return actions
@@ -145,6 +148,6 @@ public struct AttemptScheduler: Sendable {
 
     mutating func choose() -> [AttemptAction] {
         state = .choosing
-        return [.choose(avoiding: avoided)]
+        return [.choose(avoiding: lost.map { avoided.union([$0]) } ?? avoided)]
     }
 }

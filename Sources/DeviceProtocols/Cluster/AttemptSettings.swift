@@ -55,7 +55,7 @@ public enum AttemptAction: Hashable, Sendable {
     /// Look the name up again, take the nodes' order (``NodeChooser/candidates(avoiding:at:using:)``), call
     /// `candidates`. Do not wait long for the DNS: the nodes of its last answer serve at once, and newer ones can be
     /// given by another call of `candidates` while the attempts run.
-    case choose(avoiding: Endpoint?)
+    case choose(avoiding: Set<Endpoint>)
     /// Connect, and report `connected`, `secured` (with TLS), `ready` or `failed`.
     case begin(attempt: UInt64, Endpoint)
     /// Close the attempt's or session's connection. Nothing needs to be reported any more.

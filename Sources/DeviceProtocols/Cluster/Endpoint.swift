@@ -79,7 +79,8 @@ public struct ResolvedEndpoint: Hashable, Sendable, CustomStringConvertible {
     public var target: String
 
     /// An endpoint with its record's values.
-    public init(_ endpoint: Endpoint, priority: Int = 0, weight: Int = 0, timeToLive: Duration = .zero, target: String) {
+    public init(_ endpoint: Endpoint, priority: Int = 0, weight: Int = 0, timeToLive: Duration = .zero, target: String)
+    {
         self.endpoint = endpoint
         self.priority = priority
         self.weight = weight

@@ -139,7 +139,9 @@ public struct NodeChooser: Sendable {
         }
         var order = policy.order(views, isChoice: isChoice, using: &random)
         var seen: Set<Int> = []
-        order.indices = (order.indices + views.indices).filter { views.indices.contains($0) && seen.insert($0).inserted }
+        order.indices = (order.indices + views.indices).filter {
+            views.indices.contains($0) && seen.insert($0).inserted
+        }
         return order
     }
 

@@ -1,10 +1,15 @@
 import DeviceCore
 
-/// Each node in turn. The first one is chosen by chance, so that a thousand devices do not begin with the same.
+/// Each node in turn, each client in an order of its own that is drawn once.
+///
+/// An order of its own, because all clients of a node that dies have just had that one: with one order for all they would
+/// go to the same next one.
 public struct RoundRobinPolicy: NodePolicy {
     /// `round-robin`
     public let name = "round-robin"
-    private var next: Int?
+    private var key: UInt64?
+    /// The score of the node chosen last: the next one is the next in the order even when nodes came or went.
+    private var last: UInt64?
 
     /// Has chosen nothing yet.
     public init() {}
@@ -14,9 +19,14 @@ public struct RoundRobinPolicy: NodePolicy {
         _ nodes: [NodeView], isChoice: Bool, using random: inout some RandomNumberGenerator
     ) -> NodeOrder {
         guard !nodes.isEmpty else { return NodeOrder([]) }
-        let first = (next ?? Int.random(in: 0..<nodes.count, using: &random)) % nodes.count
-        if isChoice { next = (first + 1) % nodes.count }
-        return NodeOrder(nodes.indices.map { (first + $0) % nodes.count })
+        let key = self.key ?? random.next()
+        self.key = key
+        let scores = nodes.map { NodeScore.of($0.endpoint, key: key) }
+        let circle = nodes.indices.sorted { (scores[$0], $0) < (scores[$1], $1) }  // safe: indices of nodes
+        let first = last.flatMap { last in circle.firstIndex { scores[$0] > last } } ?? 0
+        let indices = Array(circle[first...] + circle[..<first])  // safe: an index of circle, or 0
+        if isChoice { last = indices.first.map { scores[$0] } }
+        return NodeOrder(indices)
     }
 }
 

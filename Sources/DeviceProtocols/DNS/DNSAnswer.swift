@@ -21,6 +21,12 @@ public struct DNSRecord: Hashable, Sendable {
     public var value: Value
     /// Seconds: the shortest on the way to it, aliases included.
     public var timeToLive: UInt32
+
+    /// A record.
+    public init(value: Value, timeToLive: UInt32) {
+        self.value = value
+        self.timeToLive = timeToLive
+    }
 }
 
 /// What a DNS server's message says about the question in it.

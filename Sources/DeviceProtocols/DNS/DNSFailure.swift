@@ -29,7 +29,9 @@ public enum DNSFailure: Error, Hashable, Sendable {
 
     /// What several questions for one name tell together. A name that has no A record and whose AAAA record nobody
     /// answered is not said to have none.
-    public static func together(_ failures: [DNSFailure]) -> DNSFailure { order.first(where: failures.contains) ?? .local }
+    public static func together(_ failures: [DNSFailure]) -> DNSFailure {
+        order.first(where: failures.contains) ?? .local
+    }
 
     /// The failure in words for a person.
     public func error(for name: String, after time: Duration) -> DeviceError {
@@ -37,7 +39,8 @@ public enum DNSFailure: Error, Hashable, Sendable {
         let check = "Check this machine's network and the servers in /etc/resolv.conf"
         return switch self {
         case .noSuchName:
-            DeviceError(.notFound, "the name \(name) does not exist", hint: "Check its spelling, and that the DNS has it")
+            DeviceError(
+                .notFound, "the name \(name) does not exist", hint: "Check its spelling, and that the DNS has it")
         case .noData:
             DeviceError(.notFound, "the name \(name) has no address", hint: "Give it an A or AAAA record")
         case .serverFailure:

@@ -131,7 +131,8 @@ extension ResolverStateMachine {
     }
 
     /// Ends a flight with what it has found.
-    private mutating func land(_ key: ResolverKey, _ flight: ResolverFlight, at now: MonotonicTime) -> [ResolverAction] {
+    private mutating func land(_ key: ResolverKey, _ flight: ResolverFlight, at now: MonotonicTime) -> [ResolverAction]
+    {
         if !flight.found.isEmpty {
             // Where something is missing, it is asked for again soon.
             let shortest = flight.found.map(\.timeToLive).min() ?? .zero

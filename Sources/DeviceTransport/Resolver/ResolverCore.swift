@@ -3,7 +3,7 @@ import DeviceCore
 import DeviceProtocols
 import Glibc
 
-/// What callers and the thread of a ``Resolver`` share.
+/// What callers and the thread of a ``NameResolver`` share.
 final class ResolverCore: Sendable {
     typealias Outcome = Result<ResolverAnswer, DeviceError>
 

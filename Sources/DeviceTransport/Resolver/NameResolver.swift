@@ -4,8 +4,8 @@ public import DeviceProtocols
 /// Looks up the nodes behind a name, by c-ares and without blocking any thread but its own.
 ///
 /// Answers keep their time to live (clamped), the last good one outlives a DNS that is down, and many who ask for one
-/// name at the same time cost one lookup. ``ResolverStateMachine`` tells the rules; the first lookup starts the thread.
-public final class Resolver: Sendable {
+/// name at the same time cost one lookup. (Not called Resolver, because NIOPosix has one.) ``ResolverStateMachine`` tells the rules; the first lookup starts the thread.
+public final class NameResolver: Sendable {
     /// What it was made with.
     public let configuration: ResolverConfiguration
     private let core: ResolverCore
