@@ -46,7 +46,10 @@ let package = Package(
         .systemLibrary(
             name: "openssl", path: "Sources/CNetShim/openssl", pkgConfig: "libcrypto",
             providers: [.apt(["libssl-dev"])]),
-        .target(name: "CNetShim", dependencies: ["openssl"], exclude: ["openssl"]),
+        .systemLibrary(
+            name: "cares", path: "Sources/CNetShim/cares", pkgConfig: "libcares",
+            providers: [.apt(["libc-ares-dev"])]),
+        .target(name: "CNetShim", dependencies: ["cares", "openssl"], exclude: ["cares", "openssl"]),
         // The web page's files, embedded into the program by C's #embed.
         .target(name: "CWebAssets", exclude: ["page"]),
 

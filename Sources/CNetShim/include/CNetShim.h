@@ -1,4 +1,4 @@
-// The network side's foreign headers behind a small C API: OpenSSL.
+// The network side's foreign headers behind a small C API: OpenSSL, c-ares.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -8,3 +8,50 @@ int cnet_sha1(const uint8_t *bytes, size_t count, uint8_t digest[20]);
 
 // Fills the buffer from the library's cryptographic generator. Returns 0, or -1.
 int cnet_random(uint8_t *bytes, size_t count);
+
+// Lookups in the DNS by c-ares (1.18 and later). A cnet_dns belongs to one thread; only cnet_dns_wake may be called
+// from others. Answers come as the server's own bytes: how c-ares lays out its records changed between versions, and
+// 1.18 knows no TTL of SRV records.
+typedef struct cnet_dns cnet_dns;
+
+typedef enum cnet_dns_status {
+    CNET_DNS_ANSWER = 0,      // bytes hold a response with at least one record
+    CNET_DNS_NO_DATA = 1,     // the name exists, without records of that type
+    CNET_DNS_NO_NAME = 2,     // the name does not exist
+    CNET_DNS_FAILED = 3,      // the server failed (SERVFAIL) or did not understand
+    CNET_DNS_REFUSED = 4,     // the server refused to answer
+    CNET_DNS_UNREACHABLE = 5, // nothing listens at the servers' addresses, or there is no way to them
+    CNET_DNS_TIMEOUT = 6,     // nobody answered, all tries included
+    CNET_DNS_MALFORMED = 7,   // what came was no DNS message
+    CNET_DNS_ENDED = 8,       // cnet_dns_free was called first
+    CNET_DNS_OTHER = 9,       // out of memory, a name that cannot be sent
+} cnet_dns_status;
+
+// Called on the thread that calls cnet_dns_query, cnet_dns_wait or cnet_dns_free, exactly once for each query. The
+// bytes are valid during the call, and may be there for CNET_DNS_NO_DATA and CNET_DNS_NO_NAME too.
+typedef void (*cnet_dns_callback)(
+    void *context, uint64_t id, cnet_dns_status status, const uint8_t *bytes, size_t count);
+
+// servers: "127.0.0.1:15353,[::1]:53", or NULL for those of the file resolv_conf (NULL: the system's).
+// port: of servers that name none. timeout_ms: of the first try; later ones take longer. Returns NULL and sets errno.
+cnet_dns *cnet_dns_new(
+    const char *servers, const char *resolv_conf, uint16_t port, int timeout_ms, int tries,
+    cnet_dns_callback callback, void *context);
+
+// Ends all queries with CNET_DNS_ENDED.
+void cnet_dns_free(cnet_dns *dns);
+
+// Asks for records of class IN. search: try the domains of resolv.conf too, as it says.
+void cnet_dns_query(cnet_dns *dns, uint64_t id, const char *name, uint16_t type, int search);
+
+// Waits until a server answers, a try's time is over, wake_fd can be read, or timeout_ms (-1: no limit) have passed,
+// and handles what there is. Returns 1 when wake_fd could be read, 0 otherwise, -1 with errno.
+int cnet_dns_wait(cnet_dns *dns, int wake_fd, int timeout_ms);
+
+// An eventfd, closed on exec: a file that can be read from cnet_wake_signal (from any thread) to cnet_wake_clear.
+int cnet_wake_new(void);
+void cnet_wake_signal(int wake_fd);
+void cnet_wake_clear(int wake_fd);
+
+// Names the calling thread and keeps the process's signals away from it.
+void cnet_thread_prepare(const char *name);
