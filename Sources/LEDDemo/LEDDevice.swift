@@ -32,6 +32,8 @@ final class LEDDevice: Sendable {
     /// hear last is what the LEDs are. Everything that is done under it returns at once.
     private let switching = Locked(())
     private let warnings = Locked(WarningLimiter())
+    /// Tells that pages missed an echo.
+    private let lostEchoes = BoundedStream<Void>(limit: 1)
     private let report: @Sendable (DemoEvent) -> Void
 
     init(
@@ -58,6 +60,9 @@ final class LEDDevice: Sendable {
             group.addTask { [self] in
                 // Not by `announce`, which would take the description and publish it in two steps.
                 for await case .connected in events { await describe(to: .topic(LEDContract.deviceTopic)) }
+            }
+            group.addTask { [self] in
+                for await _ in lostEchoes { await describe(to: .topic(LEDContract.deviceTopic)) }
             }
             group.addTask { [self] in for await command in commands { obey(command) } }
             group.addTask { [report] in for await count in watchers { report(.watchers(count)) } }
@@ -107,9 +112,14 @@ final class LEDDevice: Sendable {
                 return warn(.cannotSwitch, "LED \(led.id) cannot be switched: \(error)")
             }
             // Pages first: whatever becomes of the output here, they follow.
-            try? client.publishNow(
-                LEDContract.Switch(id: led.id, isOn: isOn).payload, to: .topic(LEDContract.deviceTopic),
-                subtopic: LEDContract.ledSubtopic)
+            do throws(DeviceError) {
+                try client.publishNow(
+                    LEDContract.Switch(id: led.id, isOn: isOn).payload, to: .topic(LEDContract.deviceTopic),
+                    subtopic: LEDContract.ledSubtopic)
+            } catch {
+                // Without a session the next one begins with the description; too much waiting needs one as well.
+                if error.code == .limitExceeded { lostEchoes.send(()) }
+            }
             report(.led(id: led.id, name: led.specification.name, isOn: isOn, source: source))
         }
     }
