@@ -120,8 +120,9 @@ import Testing
     }
 
     @Test func aPortInUseIsNamed() async throws {
-        let listener = try await startListener()
-        let port = listener.address.port
+        let reserved = try ReservedPort()
+        let port = reserved.port
+        let listener = try await startListener(port: port)
         let error = await #expect(throws: DeviceError.self) { _ = try await startListener(port: port) }
         #expect(error?.code == .busy)
         #expect(error?.message.contains("127.0.0.1:\(port)") == true)
@@ -130,6 +131,7 @@ import Testing
         // Free again at once.
         let again = try await startListener(port: port)
         await again.close()
+        withExtendedLifetime(reserved) {}
     }
 
     @Test func closeEndsWaitingConnections() async throws {

@@ -160,8 +160,9 @@ import Testing
     }
 
     @Test func aListenerThatIsAboutToEndFinishesWhatItHas() async throws {
-        let listener = try await startListener()
-        let port = listener.address.port
+        let reserved = try ReservedPort()
+        let port = reserved.port
+        let listener = try await startListener(port: port)
         let stream = try await RawConnection.connect(port: port)
         try await stream.send(get("/echo", "SimpleMQ: 1"))
         #expect(try await String(buffer: stream.take(5)) == "hello")
@@ -181,5 +182,6 @@ import Testing
         try await late.closed()
         #expect(!stream.isClosed)
         stream.close()
+        withExtendedLifetime(reserved) {}
     }
 }
