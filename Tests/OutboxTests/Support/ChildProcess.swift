@@ -22,6 +22,8 @@ final class ChildProcess: Sendable {
         defer { for word in words { free(word) } }
         words.append(nil)
         var id = pid_t()
+        // The sockets of tests that run beside this one must not live on in the child.
+        for file in Int32(3)..<1024 { _ = fcntl(file, F_SETFD, FD_CLOEXEC) }
         let error = posix_spawnp(&id, program, nil, nil, words, environ)
         try #require(error == 0, "cannot start \(program)")
         self.id = id
