@@ -118,7 +118,7 @@ public final class NameResolver: Sendable {
     }
 
     private func resolution(_ answer: ResolverAnswer, _ target: ResolverTarget) -> Resolution {
-        var random = SystemRandomNumberGenerator()
+        var random = SplitMix64()
         let now = core.now
         let endpoints = answer.entries.map { entry in
             ResolvedEndpoint(

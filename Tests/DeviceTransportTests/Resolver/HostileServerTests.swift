@@ -38,9 +38,9 @@ import Testing
             }
             .bind(host: "127.0.0.1", port: 0).get()
         let resolver = try testResolver("127.0.0.1:\(channel.localAddress?.port ?? 0)") {
-            $0.timeout = .milliseconds(50)
+            $0.timeout = .milliseconds(500)
             $0.tries = 2
-            $0.limits.deadline = .seconds(2)
+            $0.limits.deadline = .seconds(10)
         }
         try await within(.seconds(30), "lookups at a hostile server") { try await body(resolver) }
         await resolver.shutDown()
@@ -94,9 +94,9 @@ import Testing
     @Test(arguments: replies.map(\.0)) func whatMakesNoSenseIsAnErrorInTime(_ what: String) async throws {
         guard let reply = Self.replies.first(where: { $0.0 == what })?.1 else { return }
         try await withServer(reply) { resolver in
-            // Both outcomes of the last are right: c-ares may not take such a datagram.
+            // Two may be answers: 60 KB, if c-ares takes such a datagram, and five bytes, of which 1.34 reads four.
             let error = await resolver.failure("broker.cluster.test")
-            #expect(error != nil || what == "60 KB", "\(what)")
+            #expect(error != nil || ["60 KB", "an address of five bytes"].contains(what), "\(what)")
             #expect(error?.code != .closed)
         }
     }
