@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// A DNS that is frozen, dead or late, while a client asks.
-@Suite(.enabled(if: Dnsmasq.isInstalled, "dnsmasq is not installed: sudo apt install dnsmasq-base"))
+@Suite(.enabled(if: Dnsmasq.isWanted, "runs with DEVICESDK_DNS=1 and dnsmasq (dnsmasq-base)"))
 struct ResolverFaultTests {
     private let hosts = "10.0.0.1 broker.cluster.test\n10.0.0.2 broker.cluster.test\n"
     private let name = "broker.cluster.test"
