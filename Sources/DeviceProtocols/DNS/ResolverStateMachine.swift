@@ -124,6 +124,7 @@ public struct ResolverStateMachine: Sendable {
         guard var answer else { return fail(waiter, error ?? DNSFailure.local.error(for: "", after: .zero)) }
         if now >= answer.expires {
             counters.stale += 1
+            answer.isStale = true
             answer.renewalError = error
         } else {
             counters.hits += 1

@@ -53,6 +53,8 @@ public struct ResolverAnswer: Hashable, Sendable {
     public var received: MonotonicTime
     /// When to ask again.
     public var expires: MonotonicTime
+    /// Whether it was past its time when it was given.
+    public var isStale = false
     /// Why an answer past its time is given: what the attempt to renew it failed with. Nil while the attempt goes on,
     /// and for an answer within its time.
     public var renewalError: DeviceError?

@@ -94,7 +94,11 @@ public final class NameResolver: Sendable {
     public func lastAnswer(for target: ResolverTarget) -> Resolution? {
         if let address = IPAddress(target.name) { return literal(address, target) }
         guard let key = try? Self.key(of: target) else { return nil }
-        return core.state.withLock { $0.machine.lastAnswer(for: key) }.map { resolution($0, target) }
+        return core.state.withLock { $0.machine.lastAnswer(for: key) }.map { answer in
+            var answer = answer
+            answer.isStale = core.now >= answer.expires
+            return resolution(answer, target)
+        }
     }
 
     /// Ends all lookups with `closed`, and returns when the thread has ended. Later lookups fail.
@@ -128,6 +132,6 @@ public final class NameResolver: Sendable {
         return Resolution(
             endpoints: WeightedOrder.shuffled(endpoints, using: &random), source: answer.source,
             age: max(.zero, now - answer.received), timeLeft: max(.zero, answer.expires - now),
-            isStale: now >= answer.expires, renewalError: answer.renewalError)
+            isStale: answer.isStale, renewalError: answer.renewalError)
     }
 }

@@ -60,7 +60,7 @@ public struct Resolution: Sendable {
     /// When to look the name up again; zero for an answer past its time, ``Duration/seconds(_:)`` of many years for
     /// an address.
     public var timeLeft: Duration
-    /// Whether it is past its time: the DNS was asked again and has not answered.
+    /// Whether it was past its time when it was given: the DNS was asked again and had not answered.
     public var isStale: Bool
     /// Why the DNS did not answer, when that is known already.
     public var renewalError: DeviceError?

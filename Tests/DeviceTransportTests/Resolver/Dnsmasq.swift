@@ -14,9 +14,7 @@ final class Dnsmasq: Sendable {
 
     private static let places: [String] = ["/usr/sbin/dnsmasq", "/usr/bin/dnsmasq", "/usr/local/sbin/dnsmasq"]
     private static let program = places.first { access($0, X_OK) == 0 }
-    /// Only when asked for: beside all other tests, on a busy machine, some of these have failed without a cause that is
-    /// known yet. Nothing uses the resolver so far.
-    static var isWanted: Bool { program != nil && getenv("DEVICESDK_DNS") != nil }
+    static var isInstalled: Bool { program != nil }
 
     /// Starts it and waits until it answers. `hosts`: lines of a hosts file, whose names get the time to live, in seconds.
     init(hosts: String, timeToLive: Int = 1, options: [String] = []) async throws {
@@ -127,7 +125,7 @@ final class Dnsmasq: Sendable {
 
     private static func write(_ text: String, to path: String) throws {
         let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard file >= 0 else { throw DeviceError(.io, "cannot write \(path)") }
+        guard file >= 0 else { throw DeviceError(.io, "cannot write \(path) (error \(errno))") }
         defer { close(file) }
         let bytes = Array(text.utf8)
         guard Glibc.write(file, bytes, bytes.count) == bytes.count else {

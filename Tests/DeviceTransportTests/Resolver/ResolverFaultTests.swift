@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// A DNS that is frozen, dead or late, while a client asks.
-@Suite(.enabled(if: Dnsmasq.isWanted, "runs with DEVICESDK_DNS=1 and dnsmasq (dnsmasq-base)"))
+@Suite(.enabled(if: Dnsmasq.isInstalled, "needs dnsmasq (dnsmasq-base)"))
 struct ResolverFaultTests {
     private let hosts = "10.0.0.1 broker.cluster.test\n10.0.0.2 broker.cluster.test\n"
     private let name = "broker.cluster.test"
@@ -32,7 +32,7 @@ struct ResolverFaultTests {
         defer { server.end() }
         let resolver = try await aged(server)
         server.freeze()
-        let (first, fresh) = try await within(.seconds(10), "the older answer") { [name] in
+        let (first, fresh) = try await within(.seconds(60), "the older answer") { [name] in
             (
                 try await resolver.resolve(ResolverTarget(name, port: 1)),
                 await resolver.failure("other.cluster.test")
@@ -78,13 +78,13 @@ struct ResolverFaultTests {
     @Test func cancellingReturnsAtOnceAndLeavesTheOthers() async throws {
         let server = try await Dnsmasq(hosts: hosts)
         defer { server.end() }
-        let resolver = try testResolver(server.server) { $0.limits.deadline = .seconds(60) }
+        let resolver = try testResolver(server.server) { $0.limits.deadline = .seconds(600) }
         server.freeze()
         let impatient = (0..<50).map { _ in Task { [name] in await resolver.failure(name) } }
         let patient = Task { [name] in try await resolver.addresses(name) }
         try await eventually("the lookups") { resolver.counters.joined == 50 }
         for task in impatient { task.cancel() }
-        let codes = try await within(.seconds(20), "the cancelled lookups") {
+        let codes = try await within(.seconds(50), "the cancelled lookups") {
             var codes: [DeviceError.Code?] = []
             for task in impatient { codes.append(await task.value?.code) }
             return codes
@@ -103,7 +103,7 @@ struct ResolverFaultTests {
         let server = try await Dnsmasq(hosts: hosts)
         defer { server.end() }
         server.freeze()
-        let resolver = try testResolver(server.server) { $0.limits.deadline = .seconds(60) }
+        let resolver = try testResolver(server.server) { $0.limits.deadline = .seconds(600) }
         let waiting = Task { [name] in await resolver.failure(name) }
         try await eventually("the question") { resolver.counters.questions == 2 }
         try await within(.seconds(20), "the end") { await resolver.shutDown() }
