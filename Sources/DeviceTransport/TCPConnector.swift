@@ -57,12 +57,17 @@ public enum TCPConnector {
                 }
             }
         if let time = options.unacknowledged {
-            let milliseconds = CInt(clamping: max(1, time.wholeNanoseconds / 1_000_000))
+            let milliseconds = Int(clamping: min(max(1, time.wholeNanoseconds / 1_000_000), Int64(Int32.max)))
             bootstrap = bootstrap.channelOption(
                 .tcpOption(NIOBSDSocket.Option(rawValue: TCP_USER_TIMEOUT)), value: milliseconds)
         }
-        return eventLoop.makeCompletedFuture { try address(of: endpoint) }
-            .flatMap { bootstrap.connect(to: $0) }
+        let address: SocketAddress
+        do {
+            address = try self.address(of: endpoint)
+        } catch {
+            return eventLoop.makeFailedFuture(explain(error, endpoint, url, options.timeout))
+        }
+        return bootstrap.connect(to: address)
             .flatMapErrorThrowing { throw explain($0, endpoint, url, options.timeout) }
     }
 

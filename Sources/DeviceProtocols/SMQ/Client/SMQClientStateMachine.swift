@@ -5,7 +5,7 @@ public import NIOCore
 ///
 /// What is to be written gathers in ``output``. Names, subscriptions and reconnecting are the business of the owner;
 /// every id that appears here is valid for this session only.
-public struct SMQClientStateMachine {
+public struct SMQClientStateMachine: Sendable {
     /// How to open the session.
     public struct Configuration: Sendable {
         /// Open the stream by a HTTP request. Over WebSocket the transport has done that, and it also turns the
@@ -70,7 +70,8 @@ public struct SMQClientStateMachine {
     var input = ByteBuffer()
     var events: [Event] = []
     var deadline = MonotonicTime.distantFuture
-    var lastReceived = MonotonicTime.zero
+    /// When something last came.
+    public private(set) var lastReceived = MonotonicTime.zero
     /// When the session is over unless something comes: a ping was sent.
     var answerDue: MonotonicTime?
     /// Whether the wait for an answer was prolonged because this machine was late itself.
@@ -116,6 +117,14 @@ public struct SMQClientStateMachine {
             )
         }
         phase = .awaitingConnack
+    }
+
+    /// What is to be written, which is empty afterwards; nil when there is nothing.
+    public mutating func takeOutput() -> ByteBuffer? {
+        guard output.readableBytes > 0 else { return nil }
+        var taken = ByteBuffer()
+        swap(&taken, &output)
+        return taken
     }
 
     /// What has happened since the last call, in order.
