@@ -77,7 +77,8 @@ final class SMQConnections: ClusterConnections {
                 channel.closeFuture.whenComplete { _ in bound.value.connections.failed(attempt, .lost) }
             case .failure(let error):
                 connections.failed(
-                    attempt, .failed(error as? DeviceError ?? DeviceError(.unavailable, "cannot connect", cause: error)))
+                    attempt, .failed(error as? DeviceError ?? DeviceError(.unavailable, "cannot connect", cause: error))
+                )
             }
         }
     }
@@ -97,6 +98,7 @@ final class SMQConnections: ClusterConnections {
             old.handler.beginLeaving()
             beginLeaving(replacing)
         }
+        tell(retryIn: .zero)
         current = attempt
         wasEverConnected = true
         finalError = nil
@@ -138,13 +140,11 @@ final class SMQConnections: ClusterConnections {
                     hint: "Check that the address is that of a SMQ broker and that it is alive")
             }
         client.status.withLock { $0.failedAttempts += 1 }
-        failures.append((url.description(at: endpoint), error, false))
-        tellSoon()
+        tell(url.description(at: endpoint), error, wasConnected: false)
     }
 
     func unresolved(_ error: DeviceError) {
-        failures.append((client.configuration.brokers.first?.description ?? "", error, false))
-        tellSoon()
+        tell(client.configuration.brokers.first?.description ?? "", error, wasConnected: false)
     }
 
     func wait(_ time: Duration, _ reason: AttemptWait) {
@@ -188,10 +188,9 @@ final class SMQConnections: ClusterConnections {
         let error = end.error
         if end.isFinal { finalError = finalError ?? error }
         if !wasCurrent { client.status.withLock { $0.failedAttempts += 1 } }
-        failures.append((connection.handler.node, error, wasCurrent))
         client.logger.debug(
             "not connected", metadata: ["node": "\(connection.handler.node)", "reason": "\(error)"])
-        tellSoon()
+        tell(connection.handler.node, error, wasConnected: wasCurrent)
         keeper.failed(attempt, isReplaced ? .replaced : end.blame)
     }
 
@@ -245,8 +244,11 @@ final class SMQConnections: ClusterConnections {
 
     // MARK: Telling
 
-    /// In the same turn of the loop a wait may follow, which belongs to the news.
-    private func tellSoon() {
+    /// Tells the application at the end of this turn of the loop: a wait may follow, which belongs to the news.
+    private func tell(_ node: String, _ error: DeviceError, wasConnected: Bool) {
+        // While there is a session, those of a standby are only counted.
+        guard wasConnected || current == nil else { return }
+        failures.append((node, error, wasConnected))
         guard !isTelling else { return }
         isTelling = true
         let bound = NIOLoopBound(self, eventLoop: client.eventLoop)
