@@ -84,6 +84,10 @@ public struct SMQBrokerStatistics: Sendable {
     public var stalls: UInt64 = 0
     /// Times a client was read more slowly because of its rate.
     public var throttled: UInt64 = 0
+    /// Clients asked to find another node.
+    public var askedToLeave: UInt64 = 0
+    /// Connections refused because the broker wants to end.
+    public var refusedWhileDraining: UInt64 = 0
     /// Sessions accepted.
     public var accepted: UInt64 = 0
     /// Connections refused because of the limit on clients.
