@@ -21,6 +21,9 @@ extension SMQClient {
         guard !configuration.brokers.isEmpty else {
             throw DeviceError(.invalidArgument, "the client has no broker to connect to")
         }
+        let tls =
+            configuration.brokers.contains(where: \.isSecure)
+            ? try TLSClientContext(configuration.tls, logger: logger) : nil
         var random = SystemRandomNumberGenerator()
         var backOff = configuration.backOff
         var node = 0
@@ -29,7 +32,7 @@ extension SMQClient {
             let url = configuration.brokers[node % configuration.brokers.count]
             let start = ContinuousClock.now
             let sessionBefore = state.withLock { $0.session }
-            let end = await attempt(url)
+            let end = await attempt(url, tls)
             if Task.isCancelled { return }
             let wasConnected = state.withLock { $0.session } != sessionBefore
             if end.isFinal(wasEverConnected: wasEverConnected || wasConnected) { throw end.error }
@@ -51,12 +54,12 @@ extension SMQClient {
     }
 
     /// One attempt, and the session if there is one.
-    private func attempt(_ url: BrokerURL) async -> SMQSessionEnd {
+    private func attempt(_ url: BrokerURL, _ tls: TLSClientContext?) async -> SMQSessionEnd {
         let ended = eventLoop.makePromise(of: SMQSessionEnd.self)
         let channel: any Channel
         do {
             channel = try await TCPConnector.connect(
-                to: url, timeout: configuration.connectTimeout, eventLoop: eventLoop,
+                to: url, timeout: configuration.connectTimeout, eventLoop: eventLoop, tls: tls,
                 onRefusal: { ended.succeed(.failed($0)) },
                 install: { [self] channel in
                     try channel.pipeline.syncOperations.addHandler(SMQSessionHandler(self, url: url, ended: ended))

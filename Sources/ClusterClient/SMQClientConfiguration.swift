@@ -1,4 +1,5 @@
 public import DeviceProtocols
+public import DeviceTransport
 
 /// How a client finds and keeps its brokers.
 public struct SMQClientConfiguration: Sendable {
@@ -14,7 +15,9 @@ public struct SMQClientConfiguration: Sendable {
     public var information = ""
     /// Nil sends none.
     public var credentials: Credentials?
-    /// Time for the TCP connection.
+    /// For smqs:// and wss://: whom to trust, and what to show.
+    public var tls = TLSClientConfiguration()
+    /// Time for the TCP connection, and again for TLS.
     public var connectTimeout: Duration = .seconds(5)
     /// Time from the connection to the session.
     public var handshakeTimeout: Duration = .seconds(5)

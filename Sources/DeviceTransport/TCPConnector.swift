@@ -10,17 +10,18 @@ public enum TCPConnector {
     /// A name is looked up anew each time; its IPv6 and IPv4 addresses are tried in turn, and only the connection
     /// that wins gets handlers. When the task is cancelled it returns at once, with `closed`.
     ///
-    /// - Parameter onRefusal: told when the connection is up, but the other end answers with HTTP instead of a
-    ///   WebSocket, or does not answer in time; the connection is then closed.
-    /// - Throws: ``DeviceError``: `unavailable` with what to check, `timedOut`, `unsupported` for TLS.
+    /// - Parameters:
+    ///   - tls: for secure addresses; the session's handlers are added when the handshake is done.
+    ///   - onRefusal: told when the connection is up, but the TLS handshake fails, or the other end answers with HTTP
+    ///     instead of a WebSocket, or does not answer in time; the connection is then closed.
+    /// - Throws: ``DeviceError``: `unavailable` with what to check, `timedOut`, `invalidArgument` for a secure address without `tls`.
     public static func connect(
-        to url: BrokerURL, timeout: Duration, eventLoop: any EventLoop,
+        to url: BrokerURL, timeout: Duration, eventLoop: any EventLoop, tls: TLSClientContext? = nil,
         onRefusal: @escaping @Sendable (DeviceError) -> Void,
         install: @escaping @Sendable (any Channel) throws -> Void
     ) async throws(DeviceError) -> any Channel {
-        guard !url.isSecure else {
-            throw DeviceError(
-                .unsupported, "\(url) needs TLS, which this version does not have yet", hint: "Use smq:// or ws://")
+        guard !url.isSecure || tls != nil else {
+            throw DeviceError(.invalidArgument, "\(url) needs TLS, which was not set up")
         }
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(.nanoseconds(timeout.wholeNanoseconds))
@@ -30,12 +31,25 @@ public enum TCPConnector {
             )
         do {
             return try await firstOf(bootstrap.connect(host: url.host, port: url.port)) { channel in
-                if url.framing == .webSocket {
-                    try WebSocketClient.install(
-                        on: channel, url: url, timeout: timeout, onRefusal: onRefusal, session: install)
-                } else {
-                    try install(channel)
+                @Sendable func installSession() throws {
+                    if url.framing == .webSocket {
+                        try WebSocketClient.install(
+                            on: channel, url: url, timeout: timeout, onRefusal: onRefusal, session: install)
+                    } else {
+                        try install(channel)
+                    }
                 }
+                guard let tls, url.isSecure else { return try installSession() }
+                let handler = try tls.makeHandler(serverName: url.host, port: url.port, timeout: timeout) { result in
+                    do {
+                        _ = try result.get()
+                        try installSession()
+                    } catch {
+                        onRefusal(error as? DeviceError ?? DeviceError(.closed, "\(url) is closed", cause: error))
+                        channel.close(promise: nil)
+                    }
+                }
+                try channel.pipeline.syncOperations.addHandler(handler)
             }
         } catch {
             throw explain(error, url, timeout)
