@@ -1,4 +1,4 @@
-public import DeviceCore
+import DeviceCore
 public import NIOCore
 
 /// TLS between a socket and the handlers above it: plain bytes above, records of TLS below.
