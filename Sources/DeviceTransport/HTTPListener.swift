@@ -49,6 +49,8 @@ public final class HTTPListener: Sendable {
         access: HTTPAccessPolicy = HTTPAccessPolicy(), limits: Limits = Limits(),
         tls: TLSServerContext? = nil, logger: Logger
     ) async throws(DeviceError) -> HTTPListener {
+        var access = access
+        access.checksHost = tls == nil
         let shared = HTTPListenerShared(routes: routes, access: access, limits: limits, logger: logger)
         let bootstrap = ServerBootstrap(group: eventLoop)
             .serverChannelOption(.backlog, value: 1024)

@@ -106,3 +106,35 @@ public struct TLSServerConfiguration: Hashable, Sendable {
         self.clientCertificate = clientCertificate
     }
 }
+
+extension TLSServerConfiguration {
+    /// From a command line's `--tls-certificate`, `--tls-key` and `--tls-client-ca`; nil when none of them is given.
+    ///
+    /// - Throws: ``DeviceError`` `invalidArgument` when one is there without the other.
+    public init?(certificate: String?, key: String?, clientAuthorities: String?) throws(DeviceError) {
+        guard let identity = try TLSIdentity(certificate: certificate, key: key) else {
+            guard clientAuthorities == nil else {
+                throw DeviceError(
+                    .invalidArgument, "--tls-client-ca needs a server that speaks TLS",
+                    hint: "Add --tls-certificate FILE --tls-key FILE")
+            }
+            return nil
+        }
+        self.init(identity: identity, clientCertificate: clientAuthorities.map { .required(.file($0)) } ?? .none)
+    }
+}
+
+extension TLSIdentity {
+    /// From a command line's `--tls-certificate` and `--tls-key`; nil when neither is given.
+    ///
+    /// - Throws: ``DeviceError`` `invalidArgument` when one is there without the other.
+    public init?(certificate: String?, key: String?) throws(DeviceError) {
+        switch (certificate, key) {
+        case (nil, nil): return nil
+        case (let certificate?, let key?): self.init(certificateFile: certificate, key: key)
+        default:
+            throw DeviceError(
+                .invalidArgument, "--tls-certificate and --tls-key belong together", hint: "Give both or none")
+        }
+    }
+}

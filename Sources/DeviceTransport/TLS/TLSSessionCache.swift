@@ -1,5 +1,5 @@
 import CNetShim
-public import DeviceCore
+import DeviceCore
 
 /// Sessions that a client can take up again: one, the newest, for each key, and a bounded number of keys.
 ///
