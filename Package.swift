@@ -142,7 +142,8 @@ let package = Package(
         .testTarget(
             name: "DeviceTransportTests",
             dependencies: [
-                "DeviceTransport", "DeviceProtocols", "DeviceCore", "TestSupport", nioCore, nioPosix, logging,
+                "DeviceTransport", "DeviceProtocols", "DeviceCore", "TestSupport", nioCore, nioEmbedded, nioPosix,
+                logging,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -24,7 +24,7 @@ struct EmbeddedBroker: Sendable {
     ///   - access: who may use them.
     ///   - tls: secures both.
     static func start(
-        on address: ListenAddress?, defaultHost: String, access: HTTPAccessPolicy, tls: TLSServerContext?,
+        on address: ListenAddress?, defaultHost: String, access: HTTPAccessPolicy, tls: TLSServerContext? = nil,
         eventLoop: any EventLoop, logger: Logger
     ) async throws(DeviceError) -> EmbeddedBroker {
         let broker = SMQBroker(eventLoop: eventLoop, logger: logger)
