@@ -146,7 +146,10 @@ struct LEDDemoCommand: AsyncParsableCommand {
             // The others are those of smq-broker and LoRaGateway.
             let arguments = try SettingsSources.arguments(
                 flags: flags,
-                ignoring: ["DEVICE_PASSWORD", "DEVICE_TOKEN", "DEVICE_MAX_CLIENTS", "DEVICE_MAX_GATEWAYS", "DEVICE_TLS_CLIENT_CA"])
+                ignoring: [
+                    "DEVICE_PASSWORD", "DEVICE_TOKEN", "DEVICE_MAX_CLIENTS", "DEVICE_MAX_GATEWAYS",
+                    "DEVICE_TLS_CLIENT_CA",
+                ])
             await main(arguments)
         } catch {
             StandardError.write("LEDDemo: \(error.description.printable)\n")

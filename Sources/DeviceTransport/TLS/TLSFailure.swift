@@ -169,7 +169,8 @@ struct TLSFailure {
     func plainText(_ first: ByteBufferPrefix) -> DeviceError {
         if isServer {
             return DeviceError(
-                .protocolViolation, "\(peer) speaks plain \(first.isRequest ? "HTTP or SMQ" : "text") to a port for TLS",
+                .protocolViolation,
+                "\(peer) speaks plain \(first.isRequest ? "HTTP or SMQ" : "text") to a port for TLS",
                 hint: "Use https://, wss:// or smqs:// in the client's address")
         }
         return notTLS

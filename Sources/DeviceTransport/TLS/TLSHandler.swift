@@ -225,7 +225,8 @@ public final class TLSHandler: ChannelDuplexHandler {
                 fail(
                     context,
                     DeviceError(
-                        .limitExceeded, "more than \(Self.earlyLimit) bytes were written before the TLS handshake ended"))
+                        .limitExceeded, "more than \(Self.earlyLimit) bytes were written before the TLS handshake ended"
+                    ))
                 return
             }
             return
