@@ -116,7 +116,10 @@ struct LEDDemo: Sendable {
     ) throws(DeviceError) -> SMQClientConfiguration {
         let brokers = embedded.map { [$0.ownURL] } ?? options.brokers
         var configuration = SMQClientConfiguration(
-            brokers: brokers, uid: options.uid ?? MachineIdentity.uid(isSimulated: board.simulated != nil))
+            brokers: brokers, uid: options.uid ?? MachineIdentity.uid(isSimulated: board.simulated != nil),
+            profile: options.profile)
+        configuration.keepsStandby = options.keepsStandby
+        configuration.resolver = try options.dns.map { dns throws(DeviceError) in try NameResolver(dns) }
         configuration.tls.identity = options.tlsIdentity
         if let file = options.tlsAuthorities { configuration.tls.trustRoots = .file(file) }
         configuration.information = options.name ?? HostName.current
@@ -319,7 +322,10 @@ extension DemoEvent {
         case .disconnected(let node, let reason, let hint, let retryIn, let wasConnected):
             self = .disconnected(
                 node: node, reason: reason, hint: hint, retryIn: retryIn, wasConnected: wasConnected)
+        case .moved(let move):
+            self = .moved(from: move.from, to: move.to, reason: move.reason, gap: move.gap)
         case .denied(let name): self = .warning("The broker does not permit \(name).")
+        case .notice(let text): self = .note(text)
         }
     }
 }

@@ -1,5 +1,5 @@
 import DeviceCore
-public import Glibc
+import Glibc
 
 /// Certificates for tests, made by the `openssl` program in a directory that ends with the process.
 ///
