@@ -30,7 +30,9 @@ struct EmbeddedBroker: Sendable {
         let broker = SMQBroker(eventLoop: eventLoop, logger: logger)
         var routes = WebPages.routes
         routes.merge(broker.routes())
-        routes.merge(OperationPages.routes(isReady: { true }, metrics: { await broker.snapshot().metrics }))
+        routes.merge(
+            OperationPages.routes(
+                isReady: { true }, metrics: { await broker.snapshot().metrics + (tls?.metrics ?? []) }))
         let candidates = address.map { [$0] } ?? (8080...8099).map { ListenAddress(host: defaultHost, port: $0) }
         var failure: DeviceError?
         for candidate in candidates {
