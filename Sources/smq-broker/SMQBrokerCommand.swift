@@ -103,7 +103,9 @@ struct SMQBrokerCommand: AsyncParsableCommand {
     }
 
     /// Until all clients have gone, or time or patience is over.
-    private static func drain(_ broker: SMQBroker, within time: Duration, orUntil signals: UnixSignalsSequence) async {
+    private static func drain(_ broker: SMQBroker, within time: Duration) async {
+        // One of its own: a sequence of signals can be read by one reader only.
+        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await broker.drain(within: time) }
             group.addTask { for await _ in signals { break } }
@@ -161,7 +163,7 @@ struct SMQBrokerCommand: AsyncParsableCommand {
         }
         let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
         for await signal in signals {
-            if signal == .sigterm { await Self.drain(broker, within: drainTime, orUntil: signals) }
+            if signal == .sigterm { await Self.drain(broker, within: drainTime) }
             break
         }
         // First nobody new, then the goodbye: else who comes back at once would be taken in and cut off again.
