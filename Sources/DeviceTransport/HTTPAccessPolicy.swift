@@ -46,6 +46,18 @@ public struct HTTPAccessPolicy: Sendable {
         return nil
     }
 
+    /// Whether something may be changed.
+    func refusal(ofAction request: HTTPRequest) -> HTTPResponse? {
+        var policy = self
+        policy.isOpen = false
+        if let refusal = policy.refusal(of: request, needsToken: true) { return refusal }
+        let address = request.remoteAddress
+        guard token != nil || address.hasPrefix("127.") || address == "::1" else {
+            return .text(403, "Only programs on the server's own machine may do this.")
+        }
+        return nil
+    }
+
     private func isToken(_ token: String, in request: HTTPRequest) -> Bool {
         let given = request.queryItem("token") ?? request.header("Authorization").map { String($0.dropFirst(7)) } ?? ""
         // Compared in a time that does not tell how much of it is right.
