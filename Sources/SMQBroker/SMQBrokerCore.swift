@@ -80,9 +80,11 @@ final class SMQBrokerCore {
         handlers[id] = nil
         machine.detach(id)
         settle()
-        if let dialed = linkOrigins.removeValue(forKey: id)?.dialed {
-            dialer?.ended(dialed, failure: nil, now: Self.now)
-        }
+        guard let origin = linkOrigins.removeValue(forKey: id), let dialed = origin.dialed else { return }
+        let isStranger = origin.identity == nil
+        dialer?.ended(
+            dialed, failure: isStranger ? "it ended the handshake: is the cluster password the same there?" : nil,
+            now: Self.now)
     }
 
     func receive(_ id: PeerID, _ bytes: ByteBuffer) {

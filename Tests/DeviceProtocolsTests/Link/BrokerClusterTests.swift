@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct BrokerClusterTests {
     @Test func publishesReachEverySubscriberOfEveryNodeOnce() throws {
-        let bench = try ClusterBench(3)
+        let bench = try LinkedBrokers(3)
         let publisher = try bench.nodes[0].open("publisher")
         let local = try bench.nodes[0].open("local subscriber")
         let remote = try bench.nodes[1].open("remote subscriber")
@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test func nothingIsSentToNodesWithoutSubscribers() throws {
-        let bench = try ClusterBench(2)
+        let bench = try LinkedBrokers(2)
         let publisher = try bench.nodes[0].open("publisher")
         let subscriber = try bench.nodes[1].open("subscriber")
         let topic = try bench.nodes[0].create(publisher, "t")
@@ -52,7 +52,7 @@ import Testing
     }
 
     @Test func repliesFindTheirWayBack() throws {
-        let bench = try ClusterBench(2)
+        let bench = try LinkedBrokers(2)
         let device = try bench.nodes[0].open("device")
         let page = try bench.nodes[1].open("page..")
         try bench.subscribe(0, device, "display")
@@ -70,7 +70,7 @@ import Testing
     }
 
     @Test func anObservedClientOfAnotherNodeIsReportedGone() throws {
-        let bench = try ClusterBench(2)
+        let bench = try LinkedBrokers(2)
         let observer = try bench.nodes[0].open("observer")
         let other = try bench.nodes[0].open("changed its mind")
         let client = try bench.nodes[1].open("client")
@@ -91,7 +91,7 @@ import Testing
     }
 
     @Test func aLinkThatEndsTakesItsSubscriptionsAndClientsAlong() throws {
-        let bench = try ClusterBench(2)
+        let bench = try LinkedBrokers(2)
         let observer = try bench.nodes[0].open("observer")
         let client = try bench.nodes[1].open("client")
         try bench.subscribe(0, observer, "t")
@@ -113,7 +113,7 @@ import Testing
     }
 
     @Test func takingOverAClientsPlaceIsNoReleaseOfItsId() throws {
-        let bench = try ClusterBench(2)
+        let bench = try LinkedBrokers(2)
         let observer = try bench.nodes[0].open("observer")
         let client = try bench.nodes[1].open("client")
         try bench.subscribe(0, observer, "t")
@@ -132,7 +132,7 @@ import Testing
     }
 
     @Test func subtopicsAreTranslatedByName() throws {
-        let bench = try ClusterBench(2)
+        let bench = try LinkedBrokers(2)
         let publisher = try bench.nodes[0].open("publisher")
         let subscriber = try bench.nodes[1].open("subscriber")
         try bench.subscribe(1, subscriber, "t")
@@ -165,7 +165,7 @@ import Testing
     }
 
     @Test func localTopicsStayAtHome() throws {
-        let bench = try ClusterBench(2)
+        let bench = try LinkedBrokers(2)
         let publisher = try bench.nodes[0].open("publisher")
         let subscriber = try bench.nodes[1].open("subscriber")
         try bench.subscribe(1, subscriber, "$node/x")
@@ -176,7 +176,7 @@ import Testing
     }
 
     @Test func aSubackWaitsUntilAllNodesHaveConfirmed() throws {
-        let bench = try ClusterBench(3)
+        let bench = try LinkedBrokers(3)
         let client = try bench.nodes[0].open("client")
         let other = try bench.nodes[0].open("other.")
         bench.nodes[0].send(client) {
@@ -198,7 +198,7 @@ import Testing
     }
 
     @Test func aSubackWaitsForNoNodeLongerThan200Milliseconds() throws {
-        let bench = try ClusterBench(2)
+        let bench = try LinkedBrokers(2)
         let client = try bench.nodes[0].open("client")
         bench.cut(0)
         bench.nodes[0].send(client) { $0.writeSMQ(.subscribe, text: "t") }
@@ -211,7 +211,7 @@ import Testing
     }
 
     @Test func aLinkThatEndsIsNotWaitedFor() throws {
-        let bench = try ClusterBench(2)
+        let bench = try LinkedBrokers(2)
         let client = try bench.nodes[0].open("client")
         bench.cut(0)
         bench.nodes[0].send(client) { $0.writeSMQ(.subscribe, text: "t") }
@@ -220,7 +220,7 @@ import Testing
     }
 
     @Test func aClientThatLeavesWhileItWaitsLeavesNothingBehind() throws {
-        let bench = try ClusterBench(2)
+        let bench = try LinkedBrokers(2)
         let client = try bench.nodes[0].open("client")
         bench.cut(0)
         bench.nodes[0].send(client) { $0.writeSMQ(.subscribe, text: "t") }
@@ -232,7 +232,7 @@ import Testing
     @Test func answersThatWaitHaveALimit() throws {
         var limits = SMQBrokerLimits()
         limits.heldBytes = 100
-        let bench = try ClusterBench(2, limits: limits)
+        let bench = try LinkedBrokers(2, limits: limits)
         let client = try bench.nodes[0].open("client")
         bench.cut(0)
         bench.nodes[0].send(client) {
@@ -246,7 +246,7 @@ import Testing
     @Test func aNodeThatHangsIsDroppedWhenItsQueueIsFull() throws {
         var limits = SMQBrokerLimits()
         limits.queuedBytesPerLink = 100_000
-        let bench = try ClusterBench(2, limits: limits)
+        let bench = try LinkedBrokers(2, limits: limits)
         let publisher = try bench.nodes[0].open("publisher")
         let local = try bench.nodes[0].open("local subscriber")
         let remote = try bench.nodes[1].open("remote subscriber")
@@ -264,13 +264,13 @@ import Testing
     }
 
     @Test func aSilentNodeIsDead() throws {
-        let bench = try ClusterBench(2)
+        let bench = try LinkedBrokers(2)
         bench.cut(0)
         for _ in 0..<31 { bench.tick(after: .milliseconds(50)) }
         #expect(bench.nodes[0].closedLinks.values.map { $0 } == [.dead])
         #expect(bench.nodes[0].machine.linkStates.isEmpty)
         // One that is there stays.
-        let well = try ClusterBench(2)
+        let well = try LinkedBrokers(2)
         for _ in 0..<100 { well.tick(after: .milliseconds(50)) }
         #expect(well.nodes[0].closedLinks.isEmpty)
         #expect(well.nodes[0].machine.linkStates.first?.status?.clients == 0)
@@ -278,7 +278,7 @@ import Testing
     }
 
     @Test func oneLinkForEachPairOfNodes() throws {
-        let bench = try ClusterBench(2)
+        let bench = try LinkedBrokers(2)
         // The node with the larger id chooses, whoever dialled.
         let second = try bench.link(0, 1)
         #expect(bench.nodes[1].closedLinks == [bench.links[second].ends.1: .duplicate])
@@ -289,7 +289,7 @@ import Testing
     }
 
     @Test func aConnectionToItselfIsNoticed() throws {
-        let bench = try ClusterBench(1, isLinked: false)
+        let bench = try LinkedBrokers(1, isLinked: false)
         let node = bench.nodes[0]
         let one = try node.attachLink("127.0.0.1")
         let other = try node.attachLink("127.0.0.1")
@@ -300,21 +300,22 @@ import Testing
     }
 
     @Test func anotherPasswordIsCounted() throws {
-        let one = BrokerBench(cluster: ClusterBench.settings(id: 1))
-        let other = BrokerBench(cluster: ClusterBench.settings(id: 2, password: "another password"), ids: [77])
+        let one = BrokerBench(cluster: LinkedBrokers.settings(id: 1))
+        let other = BrokerBench(cluster: LinkedBrokers.settings(id: 2, password: "another password"), ids: [77])
         let (left, right) = (try one.attachLink("10.0.0.2"), try other.attachLink("10.0.0.1"))
         for _ in 0..<3 {
             one.receive(left, other.wire(right))
             other.receive(right, one.wire(left))
         }
-        #expect(one.closedLinks == [left: .wrongPassword])
+        #expect(other.closedLinks == [right: .wrongPassword])
+        #expect(other.machine.linkStatistics.closed == [.wrongPassword: 1])
         #expect(one.machine.linkStates.isEmpty && one.machine.clientCount == 0)
     }
 
     @Test func linksHaveALimit() throws {
         var limits = SMQBrokerLimits()
         limits.unprovenLinks = 3
-        let node = BrokerBench(limits, cluster: ClusterBench.settings())
+        let node = BrokerBench(limits, cluster: LinkedBrokers.settings())
         for _ in 0..<3 { _ = try node.attachLink("10.0.0.2") }
         let refused = node.machine.attachLink(address: "10.0.0.2", now: node.now)
         #expect(refused == nil)
@@ -328,7 +329,7 @@ import Testing
     @Test func clientsOfOtherNodesHaveALimit() throws {
         var limits = SMQBrokerLimits()
         limits.phantoms = 5
-        let bench = try ClusterBench(2, limits: limits)
+        let bench = try LinkedBrokers(2, limits: limits)
         let observer = try bench.nodes[0].open("observer")
         try bench.subscribe(0, observer, "t")
         var known: UInt32?
@@ -346,8 +347,9 @@ import Testing
     }
 
     @Test func programsTalkToPrograms() throws {
-        let bench = try ClusterBench(2)
-        #expect(bench.nodes[0].machine.publishToServers(text("hello"), subtopic: text("greeting")) == 1)
+        let bench = try LinkedBrokers(2)
+        let count = bench.nodes[0].machine.publishToServers(text("hello"), subtopic: text("greeting"))
+        #expect(count == 1)
         bench.nodes[0].settle()
         bench.pump()
         let message = try #require(bench.nodes[1].serverMessages.first)
@@ -355,7 +357,7 @@ import Testing
     }
 
     @Test func largestMessagesPass() throws {
-        let bench = try ClusterBench(2)
+        let bench = try LinkedBrokers(2)
         let publisher = try bench.nodes[0].open("publisher")
         let subscriber = try bench.nodes[1].open("subscriber")
         try bench.subscribe(1, subscriber, "t")
@@ -368,7 +370,7 @@ import Testing
 
     @Test(arguments: 0..<40) func garbageNeverTraps(_ seed: UInt64) throws {
         var random = SeededRandom(seed: seed)
-        let bench = try ClusterBench(2)
+        let bench = try LinkedBrokers(2)
         let client = try bench.nodes[0].open("client")
         try bench.subscribe(0, client, "t")
         bench.nodes[1].send(try bench.nodes[1].open("remote")) { $0.writeSMQ(.subscribe, text: "t") }

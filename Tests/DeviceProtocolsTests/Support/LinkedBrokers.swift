@@ -5,7 +5,7 @@ import NIOCore
 import Testing
 
 /// Some brokers with links in memory.
-final class ClusterBench {
+final class LinkedBrokers {
     struct Link {
         var nodes: (Int, Int)
         var ends: (BrokerBench.PeerID, BrokerBench.PeerID)
