@@ -118,6 +118,14 @@ let package = Package(
             name: "OutboxWriter", dependencies: ["Outbox"], path: "Tests/OutboxWriter", swiftSettings: strict),
         .testTarget(
             name: "OutboxTests", dependencies: ["Outbox", "OutboxWriter", "DeviceCore"], swiftSettings: strict),
+        // Sends and receives while Tests/Faults kills brokers and cuts cables.
+        .executableTarget(
+            name: "FaultDevice",
+            dependencies: [
+                "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceTransport", "Outbox", nioCore, logging,
+                signals, arguments,
+            ],
+            path: "Tests/FaultDevice", swiftSettings: strict),
         .testTarget(
             name: "DeviceSimulatorTests", dependencies: ["DeviceSimulator", "DeviceCore"], swiftSettings: strict),
         .testTarget(

@@ -1,0 +1,111 @@
+import ArgumentParser
+import DeviceCore
+import DeviceTransport
+import NIOCore
+import UnixSignals
+
+/// `herd`: many clients at once, each subscribed to a topic.
+///
+/// Lines: `count` (connected) when that has changed, at most 20 times a second; at SIGTERM `client` for each: when its
+/// first session was lost, when it was back, on which node, how many attempts failed in between, how many messages it
+/// heard since; then `summary`.
+struct Herd: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Many clients at once.")
+
+    @OptionGroup var client: ClientOptions
+
+    @Option(help: "How many.")
+    var clients = 1_000
+
+    func validate() throws {
+        guard (1...20_000).contains(clients) else { throw ValidationError("--clients is a number from 1 to 20000") }
+    }
+
+    /// What one client went through.
+    private struct Story: Sendable {
+        var isConnected = false
+        var node = ""
+        var lost: Int64?
+        var back: Int64?
+        var failed: Int64 = 0
+        var moves: Int64 = 0
+        var heard: Int64 = 0
+
+        mutating func take(_ event: DeviceClient.Event) {
+            switch event {
+            case .connected(let node):
+                (isConnected, self.node) = (true, node)
+                if lost != nil, back == nil { back = Journal.now }
+            case .moved: break
+            case .disconnected(_, _, let wasConnected):
+                isConnected = false
+                if wasConnected {
+                    moves += 1
+                    if lost == nil { lost = Journal.now }
+                } else if lost != nil {
+                    failed += 1
+                }
+            }
+        }
+    }
+
+    func run() async throws {
+        OpenFiles.raiseLimit()
+        let journal = Journal(isBuffered: true)
+        let stories = Locked([Story](repeating: Story(), count: clients))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await journal.flushRegularly() }
+            group.addTask {
+                var last = -1
+                while !Task.isCancelled {
+                    let connected = stories.withLock { $0.count(where: \.isConnected) }
+                    if connected != last { journal.add("count", [("connected", .integer(Int64(connected)))]) }
+                    last = connected
+                    try? await Task.sleep(for: .milliseconds(50))
+                }
+            }
+            for index in 0..<clients {
+                let device = try DeviceClient(client)
+                let messages = device.messages(of: client.topic, limit: 64)
+                group.addTask {
+                    // safe: as many stories as clients
+                    await device.forEachEvent { event in stories.withLock { $0[index].take(event) } }
+                }
+                group.addTask {
+                    _ = await messages.forEach { _ in
+                        stories.withLock { stories in
+                            // safe: as many stories as clients
+                            if stories[index].back != nil { stories[index].heard += 1 }
+                        }
+                    }
+                }
+                group.addTask { try await device.run() }
+            }
+            for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { break }
+            tell(stories.withLock { $0 }, journal)
+            group.cancelAll()
+            while (await group.nextResult()) != nil {}
+        }
+        journal.flush()
+    }
+
+    private func tell(_ stories: [Story], _ journal: Journal) {
+        for story in stories {
+            journal.add(
+                "client",
+                [
+                    ("lost", story.lost.map { .integer($0) } ?? .null),
+                    ("back", story.back.map { .integer($0) } ?? .null), ("node", .string(story.node)),
+                    ("failed", .integer(story.failed)), ("losses", .integer(story.moves)),
+                    ("heard", .integer(story.heard)),
+                ])
+        }
+        journal.add(
+            "summary",
+            [
+                ("clients", .integer(Int64(stories.count))),
+                ("lost", .integer(Int64(stories.count { $0.lost != nil }))),
+                ("back", .integer(Int64(stories.count { $0.back != nil }))),
+            ])
+    }
+}

@@ -1,0 +1,84 @@
+import ArgumentParser
+import DeviceCore
+import NIOCore
+import Outbox
+import UnixSignals
+
+/// `receive`: the independent receivers, one session for each node, with one de-duplicator for all.
+///
+/// Lines: `message` (node, n, sent) for each one that reached the handler; `connected` and `disconnected` with
+/// `observing`; `probe` once a second for each node that hands this receiver's own message back, the proof that it
+/// would hear others; at the end `summary` with what was suppressed and what was dropped unread.
+struct Receive: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Receives from every node.")
+
+    @Option(help: "A node, ADDR:PORT. Again for more.")
+    var node: [String]
+
+    @Option(help: "Directory of what has to survive the process.")
+    var state: String
+
+    @Option(help: "The topic.")
+    var topic = "rig/numbers"
+
+    @Flag(help: "Subscribe to nothing: a broken receiver, by which the rig tests itself.")
+    var deaf = false
+
+    func run() async throws {
+        let journal = Journal(isBuffered: true)
+        let seen = try await Deduplicator.open(directory: state)
+        let dropped = Locked(UInt64(0))
+        let probes = "rig/probe/\(UInt64.random(in: .min ... .max))"
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await journal.flushRegularly() }
+            for node in node {
+                let client = try DeviceClient(observing: node)
+                // The topic before the probes: whose own probe comes back hears the topic.
+                let numbers = deaf ? nil : client.messages(of: topic)
+                let echoes = deaf ? nil : client.messages(of: probes, limit: 64)
+                group.addTask { try await client.run() }
+                group.addTask { await client.forEachEvent { note($0, in: journal, observing: node) } }
+                group.addTask {
+                    while !Task.isCancelled {
+                        try? client.publishLive(ByteBuffer(string: node), to: probes)
+                        try? await Task.sleep(for: .seconds(1))
+                    }
+                }
+                guard let numbers, let echoes else { continue }
+                group.addTask {
+                    _ = await echoes.forEach { _ in journal.add("probe", [("node", .string(node))]) }
+                }
+                group.addTask {
+                    let lost = await numbers.forEach { handle($0, from: node, seen, journal) }
+                    dropped.withLock { $0 += lost }
+                }
+            }
+            for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { break }
+            group.cancelAll()
+            // Clients that were cancelled end by throwing or not.
+            while (await group.nextResult()) != nil {}
+        }
+        let counters = seen.counters
+        journal.add(
+            "summary",
+            [
+                ("suppressed", .integer(Int64(clamping: counters.duplicates))),
+                ("dropped", .integer(Int64(clamping: dropped.withLock { $0 }))),
+            ])
+        journal.flush()
+        try? await seen.close()
+    }
+
+    private func handle(_ payload: ByteBuffer, from node: String, _ seen: Deduplicator, _ journal: Journal) {
+        var payload = payload
+        guard let number: UInt64 = payload.readInteger(), let sent: Int64 = payload.readInteger() else {
+            journal.add("strange", [("node", .string(node))])
+            return
+        }
+        let id = MessageID(source: 1, epoch: 1, sequence: number)
+        guard seen.admit(id) == .new else { return }
+        journal.add(
+            "message", [("node", .string(node)), ("n", .integer(Int64(clamping: number))), ("sent", .integer(sent))])
+        seen.complete(id)
+    }
+}
