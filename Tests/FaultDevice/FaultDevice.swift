@@ -1,4 +1,5 @@
 import ArgumentParser
+import DeviceCore
 
 /// The program that the fault rig (Tests/Faults) runs in its network namespaces.
 ///

@@ -28,7 +28,7 @@ struct Herd: AsyncParsableCommand {
         var lost: Int64?
         var back: Int64?
         var failed: Int64 = 0
-        var moves: Int64 = 0
+        var losses: Int64 = 0
         var heard: Int64 = 0
 
         mutating func take(_ event: DeviceClient.Event) {
@@ -40,7 +40,7 @@ struct Herd: AsyncParsableCommand {
             case .disconnected(_, _, let wasConnected):
                 isConnected = false
                 if wasConnected {
-                    moves += 1
+                    losses += 1
                     if lost == nil { lost = Journal.now }
                 } else if lost != nil {
                     failed += 1
@@ -49,40 +49,38 @@ struct Herd: AsyncParsableCommand {
         }
     }
 
+    private final class Member: Sendable {
+        let story = Locked(Story())
+    }
+
     func run() async throws {
         OpenFiles.raiseLimit()
         let journal = Journal(isBuffered: true)
-        let stories = Locked([Story](repeating: Story(), count: clients))
+        let members = (0..<clients).map { _ in Member() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await journal.flushRegularly() }
             group.addTask {
                 var last = -1
                 while !Task.isCancelled {
-                    let connected = stories.withLock { $0.count(where: \.isConnected) }
+                    let connected = members.count { $0.story.withLock { $0.isConnected } }
                     if connected != last { journal.add("count", [("connected", .integer(Int64(connected)))]) }
                     last = connected
                     try? await Task.sleep(for: .milliseconds(50))
                 }
             }
-            for index in 0..<clients {
+            for member in members {
                 let device = try DeviceClient(client)
                 let messages = device.messages(of: client.topic, limit: 64)
-                group.addTask {
-                    // safe: as many stories as clients
-                    await device.forEachEvent { event in stories.withLock { $0[index].take(event) } }
-                }
+                group.addTask { await device.forEachEvent { event in member.story.withLock { $0.take(event) } } }
                 group.addTask {
                     _ = await messages.forEach { _ in
-                        stories.withLock { stories in
-                            // safe: as many stories as clients
-                            if stories[index].back != nil { stories[index].heard += 1 }
-                        }
+                        member.story.withLock { if $0.back != nil { $0.heard += 1 } }
                     }
                 }
                 group.addTask { try await device.run() }
             }
             for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { break }
-            tell(stories.withLock { $0 }, journal)
+            tell(members.map { $0.story.withLock { $0 } }, journal)
             group.cancelAll()
             while (await group.nextResult()) != nil {}
         }
@@ -96,7 +94,7 @@ struct Herd: AsyncParsableCommand {
                 [
                     ("lost", story.lost.map { .integer($0) } ?? .null),
                     ("back", story.back.map { .integer($0) } ?? .null), ("node", .string(story.node)),
-                    ("failed", .integer(story.failed)), ("losses", .integer(story.moves)),
+                    ("failed", .integer(story.failed)), ("losses", .integer(story.losses)),
                     ("heard", .integer(story.heard)),
                 ])
         }

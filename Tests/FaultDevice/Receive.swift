@@ -27,7 +27,7 @@ struct Receive: AsyncParsableCommand {
     func run() async throws {
         let journal = Journal(isBuffered: true)
         let seen = try await Deduplicator.open(directory: state)
-        let dropped = Locked(UInt64(0))
+        let handler = Handler(seen, journal)
         let probes = "rig/probe/\(UInt64.random(in: .min ... .max))"
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await journal.flushRegularly() }
@@ -49,8 +49,8 @@ struct Receive: AsyncParsableCommand {
                     _ = await echoes.forEach { _ in journal.add("probe", [("node", .string(node))]) }
                 }
                 group.addTask {
-                    let lost = await numbers.forEach { handle($0, from: node, seen, journal) }
-                    dropped.withLock { $0 += lost }
+                    let dropped = await numbers.forEach { handler.handle($0, from: node) }
+                    handler.dropped.withLock { $0 += dropped }
                 }
             }
             for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { break }
@@ -63,13 +63,22 @@ struct Receive: AsyncParsableCommand {
             "summary",
             [
                 ("suppressed", .integer(Int64(clamping: counters.duplicates))),
-                ("dropped", .integer(Int64(clamping: dropped.withLock { $0 }))),
+                ("dropped", .integer(Int64(clamping: handler.dropped.withLock { $0 }))),
             ])
         journal.flush()
         try? await seen.close()
     }
+}
 
-    private func handle(_ payload: ByteBuffer, from node: String, _ seen: Deduplicator, _ journal: Journal) {
+/// What the sessions share.
+private final class Handler: Sendable {
+    private let seen: Deduplicator
+    private let journal: Journal
+    let dropped = Locked(UInt64(0))
+
+    init(_ seen: Deduplicator, _ journal: Journal) { (self.seen, self.journal) = (seen, journal) }
+
+    func handle(_ payload: ByteBuffer, from node: String) {
         var payload = payload
         guard let number: UInt64 = payload.readInteger(), let sent: Int64 = payload.readInteger() else {
             journal.add("strange", [("node", .string(node))])
