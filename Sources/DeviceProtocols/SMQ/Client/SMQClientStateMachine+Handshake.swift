@@ -62,6 +62,8 @@ extension SMQClientStateMachine {
         case (.open, .pong):
             if let sent = pongAwaitedSince { roundTrip = lastReceived - sent }
             pongAwaitedSince = nil
+        case (.open, .disconnect(SMQGoodbye.drain)):
+            events.append(.askedToLeave)
         case (_, .disconnect(let reason)):
             phase = .over
             events.append(.disconnected(reason: reason))
