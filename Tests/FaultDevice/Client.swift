@@ -1,6 +1,7 @@
 import ClusterClient
 import DeviceCore
 import DeviceProtocols
+import DeviceTransport
 import Logging
 import NIOCore
 
@@ -8,15 +9,17 @@ import NIOCore
 struct DeviceClient: Sendable {
     /// Levels of delivery, best last.
     static let levels = ["live"]
-    static let profiles = ["relaxed", "normal", "fast"]
-    static let hasStandby = false
-    static let hasResolver = false
+    static let profiles = ClusterProfile.allCases.map(\.rawValue)
+    static let hasStandby = true
+    static let hasResolver = true
+    static let tellsMoves = true
     static let hasTLS = false
 
     /// What happens to the connection.
     enum Event: Sendable {
         case connected(node: String)
         case moved(from: String, to: String, reason: String)
+        case notice(String)
         /// `wasConnected` is false for an attempt that failed.
         case disconnected(node: String, reason: String, wasConnected: Bool)
     }
@@ -36,33 +39,31 @@ struct DeviceClient: Sendable {
     /// From the beginning, so that the first connection is not missed.
     private let events: BoundedStream<SMQClientEvent>
 
+    /// The resolver that the options ask for; nil for the process's own. A herd shares one.
+    static func resolver(_ options: ClientOptions) throws -> NameResolver? {
+        try options.dns.map { try NameResolver(ResolverConfiguration(servers: $0)) }
+    }
+
     /// A client like a device's.
-    init(_ options: ClientOptions, uid: [UInt8] = randomUID()) throws {
+    init(_ options: ClientOptions, resolver: NameResolver?) throws {
         var brokers = try options.node.map { try BrokerURL("smq://\($0)") }
         if let name = options.name { brokers.append(try BrokerURL("smq://\(name):\(options.port)")) }
-        var configuration = SMQClientConfiguration(brokers: brokers, uid: uid)
-        switch options.profile {
-        case "fast":
-            configuration.connectTimeout = .milliseconds(400)
-            configuration.handshakeTimeout = .milliseconds(400)
-            configuration.pingAfter = .milliseconds(250)
-            configuration.pingTimeout = .milliseconds(200)
-            configuration.backOff = BackOff(base: .milliseconds(20), cap: .milliseconds(500))
-        case "relaxed":
-            configuration.pingAfter = .seconds(20)
-            configuration.pingTimeout = .seconds(10)
-        default: break
-        }
+        var configuration = SMQClientConfiguration(
+            brokers: brokers, uid: randomUID(), profile: ClusterProfile(rawValue: options.profile) ?? .normal)
+        configuration.keepsStandby = options.standby
+        configuration.resolver = resolver
         self.init(configuration)
     }
 
     /// A client that observes one node: patient with a frozen one, back within milliseconds after a dead one.
     init(observing node: String) throws {
         var configuration = SMQClientConfiguration(brokers: [try BrokerURL("smq://\(node)")], uid: randomUID())
-        configuration.connectTimeout = .seconds(1)
-        configuration.handshakeTimeout = .seconds(120)
-        configuration.pingTimeout = .seconds(120)
-        configuration.backOff = BackOff(base: .milliseconds(10), cap: .milliseconds(40))
+        configuration.liveness = LivenessSettings(pingAfter: .seconds(3), pingTimeout: .seconds(120))
+        configuration.attempts.connectDeadline = .seconds(1)
+        configuration.attempts.handshakeDeadline = .seconds(120)
+        configuration.attempts.firstJitter = .milliseconds(10)
+        configuration.attempts.backOff = BackOff(base: .milliseconds(10), cap: .milliseconds(40))
+        configuration.attempts.attemptLimit = 10_000
         self.init(configuration)
     }
 
@@ -83,7 +84,9 @@ struct DeviceClient: Sendable {
             case .connected(let node, _, _): body(.connected(node: node))
             case .disconnected(let node, let reason, _, _, let wasConnected):
                 body(.disconnected(node: node, reason: reason, wasConnected: wasConnected))
-            case .denied: break
+            case .moved(let move): body(.moved(from: move.from, to: move.to, reason: move.reason))
+            case .denied(let name): body(.notice("\(name) is denied"))
+            case .notice(let text): body(.notice(text))
             }
         }
     }

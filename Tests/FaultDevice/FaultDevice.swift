@@ -23,7 +23,7 @@ struct Abilities: AsyncParsableCommand {
             [
                 ("levels", .array(DeviceClient.levels.map { .string($0) })),
                 ("standby", .bool(DeviceClient.hasStandby)), ("dns", .bool(DeviceClient.hasResolver)),
-                ("tls", .bool(DeviceClient.hasTLS)),
+                ("moved", .bool(DeviceClient.tellsMoves)), ("tls", .bool(DeviceClient.hasTLS)),
             ])
     }
 }

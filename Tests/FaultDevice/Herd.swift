@@ -36,7 +36,7 @@ struct Herd: AsyncParsableCommand {
             case .connected(let node):
                 (isConnected, self.node) = (true, node)
                 if lost != nil, back == nil { back = Journal.now }
-            case .moved: break
+            case .moved, .notice: break
             case .disconnected(_, _, let wasConnected):
                 isConnected = false
                 if wasConnected {
@@ -56,6 +56,7 @@ struct Herd: AsyncParsableCommand {
     func run() async throws {
         OpenFiles.raiseLimit()
         let journal = Journal(isBuffered: true)
+        let resolver = try DeviceClient.resolver(client)
         let members = (0..<clients).map { _ in Member() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await journal.flushRegularly() }
@@ -69,7 +70,7 @@ struct Herd: AsyncParsableCommand {
                 }
             }
             for member in members {
-                let device = try DeviceClient(client)
+                let device = try DeviceClient(client, resolver: resolver)
                 let messages = device.messages(of: client.topic, limit: 64)
                 group.addTask { await device.forEachEvent { event in member.story.withLock { $0.take(event) } } }
                 group.addTask {

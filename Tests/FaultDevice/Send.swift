@@ -34,7 +34,7 @@ struct Send: AsyncParsableCommand {
 
     func run() async throws {
         let journal = Journal()
-        let device = try DeviceClient(client)
+        let device = try DeviceClient(client, resolver: DeviceClient.resolver(client))
         let limit = try duration.map { try DurationText.parse($0) }
         let settle = try DurationText.parse(settle)
         let firstConnection = BoundedStream<Void>(limit: 1)
@@ -112,6 +112,7 @@ func note(_ event: DeviceClient.Event, in journal: Journal, observing: String? =
     case .connected(let node): journal.add("connected", [("node", .string(node))] + observed)
     case .moved(let from, let to, let reason):
         journal.add("moved", [("from", .string(from)), ("to", .string(to)), ("reason", .string(reason))])
+    case .notice(let text): journal.add("notice", [("text", .string(text))] + observed)
     case .disconnected(let node, let reason, let wasConnected):
         journal.add(
             "disconnected",

@@ -43,7 +43,7 @@ def settings_from(options):
     settings.broker = os.path.join(options.binaries, "smq-broker")
     settings.device = os.path.join(options.binaries, "FaultDevice")
     said = subprocess.run([settings.device, "abilities"], capture_output=True, text=True, check=True, timeout=30)
-    settings.abilities = {"moved": False, **json.loads(said.stdout)}
+    settings.abilities = json.loads(said.stdout)
     levels = settings.abilities["levels"]
     settings.level = options.level or levels[-1]
     if settings.level not in levels:

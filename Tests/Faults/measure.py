@@ -32,6 +32,9 @@ def judge(stage, fault, seconds, moves_expected):
     nodes = [first[number] for number in sorted(first)]
     switches = sum(before != after for before, after in zip(nodes, nodes[1:]))
     arrivals = sorted(line["t"] for line in messages)
+    # Numbers that never came after the last that did are a gap too, up to the last attempt.
+    attempts = [line["t"] for journal in stage.sent for line in journal.of("published", "refused")]
+    arrivals.append(max(attempts + arrivals[-1:], default=0))
     gaps = [after - before for before, after in zip(arrivals, arrivals[1:]) if after >= fault]
     summary = stage.received.last("summary")
     return {
