@@ -8,7 +8,7 @@ import UnixSignals
 ///
 /// Lines: `count` (connected) when that has changed, at most 20 times a second; at SIGTERM `client` for each: when its
 /// first session was lost, when it was back, on which node, how many attempts failed in between, how many messages it
-/// heard since; then `summary`.
+/// heard since; then `reason` (count) for each reason that sessions ended for; then `summary`.
 struct Herd: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Many clients at once.")
 
@@ -30,6 +30,8 @@ struct Herd: AsyncParsableCommand {
         var failed: Int64 = 0
         var losses: Int64 = 0
         var heard: Int64 = 0
+        /// Why sessions ended; the first few.
+        var reasons: [String] = []
 
         mutating func take(_ event: DeviceClient.Event) {
             switch event {
@@ -37,10 +39,11 @@ struct Herd: AsyncParsableCommand {
                 (isConnected, self.node) = (true, node)
                 if lost != nil, back == nil { back = Journal.now }
             case .moved, .notice: break
-            case .disconnected(_, _, let wasConnected):
+            case .disconnected(_, let reason, let wasConnected):
                 isConnected = false
                 if wasConnected {
                     losses += 1
+                    if reasons.count < 8 { reasons.append(reason) }
                     if lost == nil { lost = Journal.now }
                 } else if lost != nil {
                     failed += 1
@@ -98,6 +101,10 @@ struct Herd: AsyncParsableCommand {
                     ("failed", .integer(story.failed)), ("losses", .integer(story.losses)),
                     ("heard", .integer(story.heard)),
                 ])
+        }
+        let reasons = Dictionary(stories.flatMap(\.reasons).map { ($0, Int64(1)) }, uniquingKeysWith: +)
+        for (reason, count) in reasons.sorted(by: { $0.value > $1.value }) {
+            journal.add("reason", [("reason", .string(reason)), ("count", .integer(count))])
         }
         journal.add(
             "summary",

@@ -7,8 +7,8 @@ import UnixSignals
 /// `receive`: the independent receivers, one session for each node, with one de-duplicator for all.
 ///
 /// Lines: `message` (node, n, sent) for each one that reached the handler; `connected` and `disconnected` with
-/// `observing`; `probe` once a second for each node that hands this receiver's own message back, the proof that it
-/// would hear others; at the end `summary` with what was suppressed and what was dropped unread.
+/// `observing`; `probe` once a second for each node that hands this receiver's own message on the same topic back, the
+/// proof that it would hear others; at the end `summary` with what was suppressed and what was dropped unread.
 struct Receive: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Receives from every node.")
 
@@ -21,33 +21,30 @@ struct Receive: AsyncParsableCommand {
     @Option(help: "The topic.")
     var topic = "rig/numbers"
 
-    @Flag(help: "Subscribe to nothing: a broken receiver, by which the rig tests itself.")
-    var deaf = false
+    @Option(help: "Subscribe to nothing on this node: a broken receiver, by which the rig tests itself.")
+    var deaf: String?
+
+    @Flag(help: "Miss every tenth message, for the same purpose.")
+    var forgetful = false
 
     func run() async throws {
         let journal = Journal(isBuffered: true)
         let seen = try await Deduplicator.open(directory: state)
-        let handler = Handler(seen, journal)
-        let probes = "rig/probe/\(UInt64.random(in: .min ... .max))"
+        let handler = Handler(seen, journal, isForgetful: forgetful)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await journal.flushRegularly() }
             for node in node {
                 let client = try DeviceClient(observing: node)
-                // The topic before the probes: whose own probe comes back hears the topic.
-                let numbers = deaf ? nil : client.messages(of: topic)
-                let echoes = deaf ? nil : client.messages(of: probes, limit: 64)
+                let numbers = node == deaf ? nil : client.messages(of: topic)
                 group.addTask { try await client.run() }
                 group.addTask { await client.forEachEvent { note($0, in: journal, observing: node) } }
-                group.addTask {
+                group.addTask { [topic] in
                     while !Task.isCancelled {
-                        try? client.publishLive(ByteBuffer(string: node), to: probes)
+                        try? client.publishLive(handler.probe, to: topic)
                         try? await Task.sleep(for: .seconds(1))
                     }
                 }
-                guard let numbers, let echoes else { continue }
-                group.addTask {
-                    _ = await echoes.forEach { _ in journal.add("probe", [("node", .string(node))]) }
-                }
+                guard let numbers else { continue }
                 group.addTask {
                     let dropped = await numbers.forEach { handler.handle($0, from: node) }
                     handler.dropped.withLock { $0 += dropped }
@@ -74,9 +71,21 @@ struct Receive: AsyncParsableCommand {
 private final class Handler: Sendable {
     private let seen: Deduplicator
     private let journal: Journal
+    private let isForgetful: Bool
+    /// Number 0 is a probe, and where others carry their time, it carries whose.
+    private let mark = Int64.random(in: .min ... .max)
     let dropped = Locked(UInt64(0))
 
-    init(_ seen: Deduplicator, _ journal: Journal) { (self.seen, self.journal) = (seen, journal) }
+    init(_ seen: Deduplicator, _ journal: Journal, isForgetful: Bool) {
+        (self.seen, self.journal, self.isForgetful) = (seen, journal, isForgetful)
+    }
+
+    var probe: ByteBuffer {
+        var probe = ByteBuffer()
+        probe.writeInteger(UInt64(0))
+        probe.writeInteger(mark)
+        return probe
+    }
 
     func handle(_ payload: ByteBuffer, from node: String) {
         var payload = payload
@@ -84,8 +93,12 @@ private final class Handler: Sendable {
             journal.add("strange", [("node", .string(node))])
             return
         }
+        guard number != 0 else {
+            if sent == mark { journal.add("probe", [("node", .string(node))]) }
+            return
+        }
         let id = MessageID(source: 1, epoch: 1, sequence: number)
-        guard seen.admit(id) == .new else { return }
+        guard !isForgetful || number % 10 != 0, seen.admit(id) == .new else { return }
         journal.add(
             "message", [("node", .string(node)), ("n", .integer(Int64(clamping: number))), ("sent", .integer(sent))])
         seen.complete(id)

@@ -14,8 +14,11 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from network import check_permitted, sweep  # noqa: E402
 from rows import ROWS  # noqa: E402
-from system import Skip  # noqa: E402
-from table import ALL, end_everything, play_once, play_table  # noqa: E402
+from system import Process, RigError, Skip  # noqa: E402
+from table import ALL, play_once, play_table  # noqa: E402
+
+# Receivers that miss a node, that subscribe to nothing on one, that miss every tenth message.
+BROKEN = ["missing", "deaf", "forgetful"]
 
 
 def arguments():
@@ -33,7 +36,7 @@ def arguments():
     parser.add_argument("--steady", type=float, help="seconds of the row without a fault (600, quick 20)")
     parser.add_argument("--json", help="writes every run's figures to this file")
     parser.add_argument("--keep", metavar="DIRECTORY", help="keeps the journals and logs of every run there")
-    parser.add_argument("--break", dest="broken", choices=["missing", "deaf"],
+    parser.add_argument("--break", dest="broken", choices=BROKEN,
                         help="plays with broken receivers, which has to end in a rig error")
     return parser.parse_args()
 
@@ -64,10 +67,8 @@ def settings_from(options):
 
 
 def check_itself(settings):
-    """Receivers that do not hear a node, or nothing, must be found out, not counted as a loss of 0."""
-    from system import RigError
-
-    for broken in ("missing", "deaf"):
+    """Broken receivers must be found out, not counted as a loss of 0 or as a client that does not come back."""
+    for broken in BROKEN:
         settings.broken = broken
         try:
             play_once(ROWS[0], "normal", settings, f"self-check-{broken}")
@@ -101,7 +102,7 @@ def main():
         print(f"fault tests skipped: {reason}")
         return 0
     finally:
-        end_everything()
+        Process.kill_all()
         if settings and not options.keep:
             shutil.rmtree(settings.work, ignore_errors=True)
     return 0 if good else 1

@@ -42,7 +42,8 @@ def play(stage, row):
         begin = time.monotonic()
         while connected() < count and time.monotonic() < begin + row.limit:
             time.sleep(0.2)
-        time.sleep(1)
+        # Who is back must stay.
+        time.sleep(3)
         roll_call(stage, second)
         herd.signal(15)
         if herd.wait(30) != 0:
@@ -60,6 +61,7 @@ def play(stage, row):
         "heard": sum(client["heard"] > 0 for client in hit),
         "median": quantile(times, 0.5), "p99": quantile(times, 0.99), "longest": quantile(times, 1),
         "failed": sum(client["failed"] for client in hit) / len(hit),
+        "reasons": {line["reason"]: line["count"] for line in journal.of("reason")},
         "falseMoves": sum(max(0, client["losses"] - 1) for client in hit),
     }
 

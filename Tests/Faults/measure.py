@@ -12,12 +12,13 @@ def judge(stage, fault, seconds, moves_expected):
     """
     level = stage.settings.level
     published, refused = set(), set()
-    moves = 0
+    moves, moved = 0, []
     for journal in stage.sent:
         published |= {line["n"] for line in journal.of("published")}
         refused |= {line["n"] for line in journal.of("refused")}
         if stage.settings.abilities["moved"]:
             moves += len(journal.of("moved"))
+            moved += [line["t"] for line in journal.of("moved") if line["t"] >= fault]
         else:
             moves += sum(line["wasConnected"] for line in journal.of("disconnected"))
     messages = stage.received.of("message")
@@ -39,6 +40,7 @@ def judge(stage, fault, seconds, moves_expected):
     summary = stage.received.last("summary")
     return {
         "seconds": seconds,
+        "movedAfter": (min(moved) - fault) / SECOND if moved else None,
         "gap": max(gaps, default=0) / SECOND,
         "published": len(published), "refused": len(refused), "lost": len(missing),
         "duplicates": len(messages) - len(arrived), "suppressed": summary["suppressed"],

@@ -181,62 +181,6 @@ def certificate(kind):
     return play
 
 
-def disk_full(stage, row):
-    """The outbox's disk fills up while no broker is there; what was taken before must arrive."""
-    disk = faults.FullDisk(stage.state)
-    try:
-        for role in stage.nodes:
-            stage.start_broker(role)
-        stage.start_receivers()
-        stage.start_sender(rate=200)
-        stage.wait_for_arrival(0, stage.nodes, 20)
-        time.sleep(2)
-        stage.begin_fault()
-        fault = disk.fill()
-        for role in stage.nodes:
-            faults.kill(stage, role)
-        end = time.monotonic() + 30
-        while not any(line["event"] == "refused" for line in stage.sent[-1].read()):
-            if time.monotonic() > end:
-                raise RigError("the sender's disk did not become full within 30 s")
-            time.sleep(0.1)
-        time.sleep(1)
-        disk.free()
-        up = now()
-        for role in stage.nodes:
-            stage.start_broker(role)
-        arrival = stage.wait_for_arrival(up, stage.nodes, row.limit)
-        checked(stage, fault)
-        return settled(stage, up, arrival, 1)
-    finally:
-        stage.clear()
-        disk.remove()
-
-
-def sender_killed(stage, row):
-    """The sender is killed while it appends, three times, and goes on with its state."""
-    stage.warm_up()
-    stage.begin_fault()
-    fault = now()
-    for _ in range(3):
-        time.sleep(random.uniform(0.5, 1.5))
-        begin = restart_sender(stage)
-    arrival = stage.wait_for_arrival(begin, stage.nodes, row.limit)
-    checked(stage, fault)
-    result = settled(stage, begin, arrival, 3)
-    # A restart may choose another node: that is no move of a client.
-    return {**result, "falseMoves": max(0, result["moves"])}
-
-
-def restart_sender(stage):
-    """kill -9 and a new start. The number after the last that was noted may or may not have been taken."""
-    stage.sender.kill()
-    taken = [line["n"] for line in stage.sent[-1].read() if line["event"] in ("published", "refused")]
-    begin = now()
-    stage.start_sender(first=(max(taken) if taken else 0) + 2)
-    return begin
-
-
 ROWS = [
     Row("kill", "kill -9", node_fault(faults.kill), targets={"normal": 0.1, "fast": 0.01},
         quick={"normal": 2, "fast": 2}),
@@ -259,8 +203,5 @@ ROWS = [
     Row("delay", "200 ms delay for 10 s", delayed, measures="gap"),
     Row("cert-expired", "certificate expired", certificate("expired"), needs=("tls",)),
     Row("cert-name", "certificate for another name", certificate("for another name"), needs=("tls",)),
-    Row("disk-full", "the sender's disk full, no broker", disk_full, levels=("broker", "endToEnd")),
-    Row("sender-kill", "kill -9 of the sender while it appends", sender_killed, levels=("broker", "endToEnd"),
-        quick={"normal": 1}),
     Row("steady", "load and no fault", steady, measures="gap", quick={"normal": 1, "fast": 1}, once=True),
 ]

@@ -61,11 +61,13 @@ class Stage:
         for role in nodes:
             words += ["--node", self.network.endpoint(role)]
         if self.settings.broken == "deaf":
-            words.append("--deaf")
+            words += ["--deaf", self.network.endpoint(self.nodes[-1])]
+        if self.settings.broken == "forgetful":
+            words.append("--forgetful")
         os.makedirs(os.path.join(self.directory, "receivers"))
         self.receivers = Process("receivers", words, self.directory, self.network.namespace("recv"))
         self.received = Journal(self.receivers.out)
-        self.wait_for_probes(now(), self.nodes, 20)
+        self.wait_for_probes(now(), self.nodes, 5 if self.settings.broken else 20)
 
     def client_words(self, command):
         """How a device finds the brokers."""
@@ -88,6 +90,11 @@ class Stage:
             words += ["--state", self.state]
         self.sender = Process(f"sender-{first}", words, self.directory, self.network.namespace("dev"))
         self.sent.append(Journal(self.sender.out))
+
+    def next_number(self):
+        """For a sender that goes on: the one after the last that was noted may or may not have been taken."""
+        taken = [line["n"] for journal in self.sent for line in journal.read() if "n" in line]
+        return max(taken, default=0) + 2
 
     # What is known so far
 

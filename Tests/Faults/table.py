@@ -7,13 +7,14 @@ import shutil
 import time
 
 from herd import HERD
-from measure import duration, quantile
+from layout import EXPLANATION, HEAD, line
+from logged import LOGGED_ROWS
 from network import Network
 from rows import ROWS
 from stage import Stage
-from system import Process, RigError, Skip, cpu_seconds, load
+from system import RigError, Skip, cpu_seconds, load
 
-ALL = [*ROWS, HERD]
+ALL = [*ROWS, *LOGGED_ROWS, HERD]
 # A rig error says nothing about the client; a run may be played again so often.
 REPEATS = 1
 
@@ -64,43 +65,16 @@ def play(row, profile, settings):
     return {"skipped": None, "runs": runs, "errors": errors}
 
 
-HEAD = f"{'fault':<13}{'profile':<9}{'runs':>4}{'median':>10}{'p95':>10}{'max':>10}{'target':>9}" \
-       f"{'longest gap':>13}{'lost':>7}{'refused':>9}{'dup':>5}{'false':>7}{'cpu':>6}"
-
-
-def line(row, profile, outcome):
-    """One row of the table."""
-    runs = outcome["runs"]
-    if not runs:
-        return f"{row.name:<13}{profile:<9}   - {outcome['skipped'] or 'no run without a rig error'}"
-    cpu = f"{sum(run['cpu'] for run in runs) / len(runs) * 100:.0f}%"
-    target = (row.targets or {}).get(profile)
-    target = duration(target) if target is not None else "-"
-    if row.measures == "herd":
-        worst = max(runs, key=lambda run: run["longest"] if run["longest"] is not None else 1e9)
-        return (f"{row.name:<13}{profile:<9}{len(runs):>4}  {worst['clients']} clients: median "
-                f"{duration(quantile([run['median'] for run in runs], 0.5), row.limit)} (target {target}), p99 "
-                f"{duration(worst['p99'], row.limit)}, longest {duration(worst['longest'], row.limit)} (target "
-                f"2.00 s), failed attempts {sum(run['failed'] for run in runs) / len(runs):.2f} each (target 0.50), "
-                f"{min(run['back'] for run in runs)} back, {min(run['heard'] for run in runs)} heard a message, cpu {cpu}")
-    times = [run["seconds"] for run in runs]
-    figures = [duration(quantile(times, share), row.limit) for share in (0.5, 0.95, 1)]
-
-    def total(key):
-        return sum(run[key] for run in runs)
-
-    return (f"{row.name:<13}{profile:<9}{len(runs):>4}{figures[0]:>10}{figures[1]:>10}{figures[2]:>10}{target:>9}"
-            f"{duration(max(run['gap'] for run in runs)):>13}{total('lost'):>7}{total('refused'):>9}"
-            f"{total('duplicates'):>5}{total('falseMoves'):>7}{cpu:>6}")
-
-
 def faulty(row, outcome, settings):
     """What must not be, whatever the machine's speed; empty when all is well."""
     found = list(f"rig error: {error}" for error in outcome["errors"])
     runs = outcome["runs"]
     if row.measures == "herd":
         if any(run["back"] < run["clients"] or run["heard"] < run["clients"] for run in runs):
-            found.append("clients did not come back")
+            found.append("clients did not come back, or hear nothing")
+        if any(run["falseMoves"] for run in runs):
+            reasons = max((run["reasons"] for run in runs), key=lambda reasons: sum(reasons.values()))
+            found.append(f"clients that were back lost their sessions again: {reasons}")
         return found
     if any(run["seconds"] is None for run in runs):
         found.append(f"no message through another node within {row.limit:g} s")
@@ -144,9 +118,7 @@ def play_table(settings):
             if settings.json:
                 write_json(settings, outcomes, wrong)
     print(f"\nload at the end: {load()['load1']} (1 min), {load()['load5']} (5 min)")
-    print("Times are from the fault to the first message through another node; in the rows rolling, loss, delay and "
-          "steady the longest gap.\nlost, dup: at the receivers' handler. refused: never taken by the client. false: "
-          "moves that no fault called for.")
+    print(EXPLANATION)
     for reason in dict.fromkeys(skipped):
         print(f"skipped row {reason}")
     for what in wrong:
@@ -159,7 +131,3 @@ def write_json(settings, outcomes, wrong):
             "abilities": settings.abilities, "machine": platform.platform(), "outcomes": outcomes, "wrong": wrong}
     with open(settings.json, "w") as file:
         json.dump(kept, file, indent=1)
-
-
-def end_everything():
-    Process.kill_all()
