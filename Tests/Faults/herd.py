@@ -55,6 +55,9 @@ def play(stage, row):
     hit = [client for client in clients if client["lost"]]
     if len(clients) != count or len(hit) < count * 0.9:
         raise RigError(f"only {len(hit)} of {count} clients were on the node that was killed")
+    early = sum(client["lost"] < fault for client in hit)
+    if early:
+        raise RigError(f"{early} clients lost their sessions before the fault: the machine is too slow for this herd")
     times = [(client["back"] - fault) / SECOND if client["back"] else None for client in hit]
     return {
         "clients": len(hit), "back": sum(time_ is not None for time_ in times),
@@ -79,4 +82,5 @@ def roll_call(stage, role):
 
 HERD = Row(
     "herd", "1000 clients on one node, kill -9", play, measures="herd", limit=60, quick={"normal": 1},
-    targets={"normal": 0.5, "fast": 0.5})
+    # A thousand clients of the fast profile send five thousand pings a second: that measures the machine.
+    profiles=("normal",), targets={"normal": 0.5, "fast": 0.5})

@@ -32,6 +32,8 @@ class Row:
     needs: tuple = ()
     # Runs that are worth no repetition.
     once: bool = False
+    # Only these, unless one is asked for.
+    profiles: tuple = ("normal", "fast")
 
 
 def settled(stage, fault, arrival, moves, tail=1.0, heal=None):

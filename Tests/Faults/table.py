@@ -101,6 +101,8 @@ def play_table(settings):
         if settings.quick and not row.quick and not settings.only:
             continue
         for profile in settings.profiles:
+            if profile not in row.profiles and not settings.profile:
+                continue
             if settings.quick and not settings.only and not (row.quick or {}).get(profile):
                 continue
             reason = why_not(row, settings)
