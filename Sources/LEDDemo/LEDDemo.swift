@@ -119,7 +119,10 @@ struct LEDDemo: Sendable {
             brokers = [try BrokerURL("smq://\(own)/smq.lsp" + (embedded.token.map { "?token=\($0)" } ?? ""))]
         }
         var configuration = SMQClientConfiguration(
-            brokers: brokers, uid: options.uid ?? MachineIdentity.uid(isSimulated: board.simulated != nil))
+            brokers: brokers, uid: options.uid ?? MachineIdentity.uid(isSimulated: board.simulated != nil),
+            profile: options.profile)
+        configuration.keepsStandby = options.keepsStandby
+        configuration.resolver = try options.dns.map { dns throws(DeviceError) in try NameResolver(dns) }
         configuration.information = options.name ?? HostName.current
         // The public demo's password; its broker ignores it. Another one comes by DEVICE_PASSWORD.
         let password = Environment.value("DEVICE_PASSWORD") ?? "qwerty"

@@ -6,6 +6,9 @@ import DeviceTransport
 /// The command line, checked.
 struct LEDDemoOptions: Sendable {
     var brokers: [BrokerURL] = []
+    var profile = ClusterProfile.normal
+    var keepsStandby = false
+    var dns: ResolverConfiguration?
     var listen: ListenAddress?
     var isLAN = false
     var isOpen = false
