@@ -57,7 +57,7 @@ def settings_from(options):
     if unknown:
         sys.exit(f"no such row: {', '.join(sorted(unknown))}")
     settings.steady = options.steady or (20 if options.quick else 600)
-    settings.work = os.path.abspath(options.keep) if options.keep else tempfile.mkdtemp(prefix="faults-")
+    settings.work = os.path.abspath(options.keep) if options.keep else tempfile.mkdtemp(prefix=f"dsdk-{os.getpid()}-")
     os.makedirs(settings.work, exist_ok=True)
     if options.quick and settings.only:
         for row in ALL:

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import tempfile
 
 from system import Process, RigError, Skip, now, run, wait_until
 
@@ -39,12 +40,26 @@ def check_permitted():
 
 
 def sweep():
-    """Removes the namespaces of runs that were killed before they could."""
-    for name in [*os.listdir("/run/netns")] if os.path.isdir("/run/netns") else []:
-        match = re.fullmatch(r"dsdk-(\d+)-\w+", name)
-        if match and not os.path.exists(f"/proc/{match[1]}"):
-            run("ip", "netns", "delete", name, check=False)
-            shutil.rmtree(f"/etc/netns/{name}", ignore_errors=True)
+    """Removes the namespaces and files of runs that were killed before they could."""
+    for place in ("/run/netns", "/etc/netns", tempfile.gettempdir()):
+        for name in os.listdir(place) if os.path.isdir(place) else []:
+            match = re.fullmatch(r"dsdk-(\d+)-\w+", name)
+            if not match or os.path.exists(f"/proc/{match[1]}"):
+                continue
+            if place == "/run/netns":
+                delete(name)
+            else:
+                shutil.rmtree(os.path.join(place, name), ignore_errors=True)
+
+
+def delete(name):
+    """Removes a namespace and what still runs in it: dnsmasq changes its rights, and so outlives a killed rig."""
+    for pid in run("ip", "netns", "pids", name, check=False).stdout.split():
+        try:
+            os.kill(int(pid), signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    run("ip", "netns", "delete", name, check=False)
 
 
 class Network:
@@ -138,5 +153,5 @@ class Network:
         """Ends what runs in the namespaces, then removes them, by name."""
         Process.kill_all()
         for role in [*self.nodes, "dev", "recv", "dns", "relay", "net"]:
-            run("ip", "netns", "delete", self.namespace(role), check=False)
+            delete(self.namespace(role))
             shutil.rmtree(f"/etc/netns/{self.namespace(role)}", ignore_errors=True)
