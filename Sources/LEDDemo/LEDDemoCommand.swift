@@ -116,6 +116,27 @@ struct LEDDemoCommand: AsyncParsableCommand {
     var uid: String?
 
     @Option(
+        help: ArgumentHelp(
+            """
+            A PEM file with the authorities that may have signed a smqs:// or wss:// broker's certificate, in place of \
+            the system's; with --listen, that of the embedded broker. Example: --tls-ca /etc/leddemo/ca.pem
+            """,
+            valueName: "file"))
+    var tlsCa: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            A PEM file with a certificate and its intermediate ones. With --broker it is shown to brokers that ask for \
+            one; otherwise the embedded broker and the page speak TLS with it (https). A changed file is noticed.
+            """,
+            valueName: "file"))
+    var tlsCertificate: String?
+
+    @Option(help: ArgumentHelp("The certificate's key: a PEM file or a pkcs11: address.", valueName: "file"))
+    var tlsKey: String?
+
+    @Option(
         name: .customLong("for"),
         help: ArgumentHelp("End after this time: 10s, 500ms, 2m. Example: --for 10s", valueName: "duration"))
     var duration: String?
@@ -138,9 +159,9 @@ struct LEDDemoCommand: AsyncParsableCommand {
     /// All flags, for the environment and the settings file.
     private static let flags: [FlagDescription] = [
         .list("broker"), .option("profile"), .flag("standby"), .option("dns"), .option("listen"), .flag("lan"),
-        .flag("open"), .option("board"), .list("led", separator: ";"),
-        .option("button"), .option("on-exit"), .option("name"), .option("uid"), .option("for"), .flag("json"),
-        .flag("verbose"), .option("config"),
+        .flag("open"), .option("board"), .list("led", separator: ";"), .option("button"), .option("on-exit"),
+        .option("name"), .option("uid"), .option("tls-ca"), .option("tls-certificate"), .option("tls-key"),
+        .option("for"), .flag("json"), .flag("verbose"), .option("config"),
     ]
 
     static func main() async {
@@ -215,6 +236,8 @@ struct LEDDemoCommand: AsyncParsableCommand {
             }
             options.uid = Array(uid.utf8)
         }
+        options.tlsAuthorities = tlsCa
+        options.tlsIdentity = try TLSIdentity(certificate: tlsCertificate, key: tlsKey)
         options.name = name
         options.duration = try duration.map { text throws(DeviceError) in try DurationText.parse(text) }
         options.isJSON = json

@@ -38,6 +38,23 @@ struct SMQBrokerCommand: AsyncParsableCommand {
     @Flag(help: "With --lan: no token and no check of Host and Origin, for pages and devices of others.")
     var open = false
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            A PEM file with this server's certificate and the intermediate ones: the port then speaks TLS only \
+            (https, wss, smqs). A changed file is noticed. Example: --tls-certificate broker.pem --tls-key broker.key
+            """,
+            valueName: "file"))
+    var tlsCertificate: String?
+
+    @Option(help: ArgumentHelp("The certificate's key: a PEM file or a pkcs11: address.", valueName: "file"))
+    var tlsKey: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Let in only clients whose certificate one of this PEM file's authorities has signed.", valueName: "file"))
+    var tlsClientCa: String?
+
     @Option(help: ArgumentHelp("Clients at once. Example: --max-clients 500", valueName: "number"))
     var maxClients = 10_000
 
@@ -64,8 +81,8 @@ struct SMQBrokerCommand: AsyncParsableCommand {
 
     /// All flags, for the environment and the settings file.
     private static let flags: [FlagDescription] = [
-        .option("listen"), .flag("lan"), .flag("open"), .option("max-clients"), .option("drain"), .flag("verbose"),
-        .option("config"),
+        .option("listen"), .flag("lan"), .flag("open"), .option("tls-certificate"), .option("tls-key"),
+        .option("tls-client-ca"), .option("max-clients"), .option("drain"), .flag("verbose"), .option("config"),
     ]
 
     static func main() async {
@@ -111,26 +128,32 @@ struct SMQBrokerCommand: AsyncParsableCommand {
         let token = access?.value
         if let warning = access?.warning { StandardError.write("smq-broker: \(warning.printable)\n") }
         OpenFiles.raiseLimit()
-
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         var logger = Logger(label: "smq-broker") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = verbose ? .debug : .notice
+        let tls = try TLSServerConfiguration(
+            certificate: tlsCertificate, key: tlsKey, clientAuthorities: tlsClientCa
+        ).map { configuration throws(DeviceError) in try TLSServerContext(configuration, logger: logger) }
+
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         var configuration = SMQBroker.Configuration()
         configuration.limits.clients = maxClients
         let broker = SMQBroker(configuration, eventLoop: group.next(), logger: logger)
         var routes = WebPages.routes
         routes.merge(broker.routes())
-        routes.merge(OperationPages.routes(isReady: { true }, metrics: { await broker.snapshot().metrics }))
+        routes.merge(
+            OperationPages.routes(
+                isReady: { true }, metrics: { await broker.snapshot().metrics + (tls?.metrics ?? []) }))
         var limits = HTTPListener.Limits()
         limits.connections = maxClients + 500
         let listener = try await HTTPListener.start(
             on: address, eventLoop: group.next(), routes: routes,
             access: HTTPAccessPolicy(names: HostName.ownNames, token: token, isOpen: open), limits: limits,
-            logger: logger)
+            tls: tls, logger: logger)
         let query = token.map { "?token=\($0)" } ?? ""
         for address in listener.address.reachable {
-            StandardOutput.write("Page: http://\(address)/\(query)\n")
-            StandardOutput.write("Broker: smq://\(address)/smq.lsp\(query)\n")
+            let secure = listener.isSecure ? "s" : ""
+            StandardOutput.write("Page: http\(secure)://\(address)/\(query)\n")
+            StandardOutput.write("Broker: smq\(secure)://\(address)/smq.lsp\(query)\n")
         }
         if open {
             StandardOutput.write(
