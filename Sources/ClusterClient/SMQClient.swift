@@ -22,6 +22,7 @@ public final class SMQClient: Sendable {
     let eventLoop: any EventLoop
     let logger: Logger
     let status = Locked(SMQClientStatus())
+    let meters = SMQClientMeters()
     private let link = Locked(Link())
 
     /// A stream of events lasts as long as its reader.

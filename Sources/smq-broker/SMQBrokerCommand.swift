@@ -103,9 +103,9 @@ struct SMQBrokerCommand: AsyncParsableCommand {
     }
 
     /// Until all clients have gone, or time or patience is over.
-    private static func drain(
-        _ broker: SMQBroker, within time: Duration, orUntil signals: BoundedStream<UnixSignal>
-    ) async {
+    private static func drain(_ broker: SMQBroker, within time: Duration) async {
+        // One of its own: a sequence of signals can be read by one reader only.
+        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await broker.drain(within: time) }
             group.addTask { for await _ in signals { break } }
@@ -161,13 +161,9 @@ struct SMQBrokerCommand: AsyncParsableCommand {
             StandardOutput.write(
                 "Open: anybody on this network can use this broker, and so can any web page that is open there.\n")
         }
-        let trapped = await UnixSignalsSequence(trapping: .sigint, .sigterm)
-        // The sequence can be read only once; this stream also by who waits for a second signal.
-        let signals = BoundedStream<UnixSignal>(limit: 4)
-        let reader = Task { for await signal in trapped { signals.send(signal) } }
-        defer { reader.cancel() }
+        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
         for await signal in signals {
-            if signal == .sigterm { await Self.drain(broker, within: drainTime, orUntil: signals) }
+            if signal == .sigterm { await Self.drain(broker, within: drainTime) }
             break
         }
         // First nobody new, then the goodbye: else who comes back at once would be taken in and cut off again.
