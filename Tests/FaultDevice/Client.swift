@@ -4,11 +4,12 @@ import DeviceProtocols
 import DeviceTransport
 import Logging
 import NIOCore
+import Outbox
 
 /// The SDK's client as the rig uses it: the one place that changes when the client's API does.
 struct DeviceClient: Sendable {
     /// Levels of delivery, best last.
-    static let levels = ["live"]
+    static let levels = ["live"] + SMQDeliveryLevel.allCases.map(\.rawValue)
     static let profiles = ClusterProfile.allCases.map(\.rawValue)
     static let hasStandby = true
     static let hasResolver = true
@@ -24,18 +25,23 @@ struct DeviceClient: Sendable {
         case disconnected(node: String, reason: String, wasConnected: Bool)
     }
 
-    /// Messages of a topic; subscribed to since this was made.
+    /// Messages of a topic, logged or not; subscribed to since this was made.
     struct Messages: Sendable {
-        fileprivate let subscription: SMQSubscription
+        fileprivate let subscription: SMQLoggedSubscription
 
-        /// Calls back with each message until the client ends; returns how many were dropped unread.
+        /// Calls back with each message until the client ends; it is complete when `body` returns. Returns how many were
+        /// dropped unread.
         func forEach(_ body: (ByteBuffer) -> Void) async -> UInt64 {
-            for await message in subscription { body(message.payload) }
+            for await message in subscription {
+                body(message.message.payload)
+                message.complete()
+            }
             return subscription.dropped
         }
     }
 
     private let client: SMQClient
+    private let delivery: SMQDelivery
     /// From the beginning, so that the first connection is not missed.
     private let events: BoundedStream<SMQClientEvent>
 
@@ -52,7 +58,10 @@ struct DeviceClient: Sendable {
             brokers: brokers, uid: randomUID(), profile: ClusterProfile(rawValue: options.profile) ?? .normal)
         configuration.keepsStandby = options.standby
         configuration.resolver = resolver
-        self.init(configuration)
+        configuration.outbox = options.state.map { SMQOutboxConfiguration(directory: $0) }
+        self.init(
+            configuration,
+            delivery: SMQDeliveryLevel(rawValue: options.level).map { .log(level: $0, isDurable: options.durable) })
     }
 
     /// A client that observes one node: patient with a frozen one, back within milliseconds after a dead one.
@@ -67,7 +76,8 @@ struct DeviceClient: Sendable {
         self.init(configuration)
     }
 
-    private init(_ configuration: SMQClientConfiguration) {
+    private init(_ configuration: SMQClientConfiguration, delivery: SMQDelivery? = nil) {
+        self.delivery = delivery ?? .live
         var logger = Logger(label: "fault-device") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .notice
         client = SMQClient(configuration, logger: logger)
@@ -98,14 +108,26 @@ struct DeviceClient: Sendable {
 
     /// Publishes at the level of the options: once it returns, the message is what that level promises to deliver.
     func publish(_ payload: ByteBuffer, to topic: String) async throws(DeviceError) {
-        try publishLive(payload, to: topic)
+        guard delivery != .live else { return try publishLive(payload, to: topic) }
+        try await client.publish(payload, to: .topic(topic), delivery: delivery)
     }
 
     /// Waits until everything that was published is delivered, as far as this level knows. Returns what is not.
-    func settle(within limit: Duration) async -> Int { 0 }
+    func settle(within limit: Duration) async -> Int {
+        let end = ContinuousClock.now + limit
+        while client.deliveryCounters.normal.waiting > 0, ContinuousClock.now < end {
+            try? await Task.sleep(for: .milliseconds(50))
+        }
+        return Int(clamping: client.deliveryCounters.normal.waiting)
+    }
 
     /// Subscribes to a topic.
-    func messages(of topic: String, limit: Int = 65_536) -> Messages {
-        Messages(subscription: client.subscribe(to: topic, limit: limit))
+    func messages(of topic: String, seen: Deduplicator, limit: Int = 65_536) -> Messages {
+        Messages(subscription: client.receiveLogged(from: topic, deduplicator: seen, limit: limit))
+    }
+
+    /// Calls back with each live message of a topic until the client ends.
+    func forEachLive(of topic: String, _ body: () -> Void) async {
+        for await _ in client.subscribe(to: topic, limit: 64) { body() }
     }
 }

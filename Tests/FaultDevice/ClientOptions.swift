@@ -24,6 +24,9 @@ struct ClientOptions: ParsableArguments {
     @Option(help: "live, broker or endToEnd.")
     var level = "live"
 
+    @Flag(help: "Each message is on the disk before the next one.")
+    var durable = false
+
     @Option(help: "Directory of what has to survive the process.")
     var state: String?
 

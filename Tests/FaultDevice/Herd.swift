@@ -74,10 +74,9 @@ struct Herd: AsyncParsableCommand {
             }
             for member in members {
                 let device = try DeviceClient(client, resolver: resolver)
-                let messages = device.messages(of: client.topic, limit: 64)
                 group.addTask { await device.forEachEvent { event in member.story.withLock { $0.take(event) } } }
-                group.addTask {
-                    _ = await messages.forEach { _ in
+                group.addTask { [topic = client.topic] in
+                    await device.forEachLive(of: topic) {
                         member.story.withLock { if $0.back != nil { $0.heard += 1 } }
                     }
                 }

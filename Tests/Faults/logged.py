@@ -44,7 +44,8 @@ def disk_full(stage, row):
 
 def sender_killed(stage, row):
     """The sender is killed while it appends, three times, and goes on with its state."""
-    stage.warm_up()
+    # What is only in a killed process's memory was not promised.
+    stage.warm_up(durable=True)
     stage.begin_fault()
     fault = now()
     for _ in range(3):
@@ -61,7 +62,7 @@ def restart_sender(stage, rate=None):
     """kill -9 and a new start. The number after the last that was noted may or may not have been taken."""
     stage.sender.kill()
     begin = now()
-    stage.start_sender(first=stage.next_number(), rate=rate)
+    stage.start_sender(first=stage.next_number(), rate=rate, durable=True)
     return begin
 
 
@@ -71,7 +72,7 @@ def storm(stage, row):
     for role in stage.nodes:
         stage.start_broker(role)
     stage.start_receivers()
-    stage.start_sender(rate=200)
+    stage.start_sender(rate=200, durable=True)
     stage.wait_for_arrival(0, stage.nodes, 20)
     time.sleep(2)
     stage.begin_fault()

@@ -82,12 +82,14 @@ class Stage:
             words.append("--standby")
         return words
 
-    def start_sender(self, first=1, rate=None):
+    def start_sender(self, first=1, rate=None, durable=False):
         words = [*self.client_words("send"), "--rate", str(rate or self.settings.rate), "--first", str(first)]
         words += ["--level", self.settings.level]
         if self.settings.level != "live":
             os.makedirs(self.state, exist_ok=True)
             words += ["--state", self.state]
+        if durable:
+            words.append("--durable")
         self.sender = Process(f"sender-{first}", words, self.directory, self.network.namespace("dev"))
         self.sent.append(Journal(self.sender.out))
 
@@ -146,12 +148,12 @@ class Stage:
 
     # The usual course
 
-    def warm_up(self):
+    def warm_up(self, durable=False):
         """Everything runs and messages arrive; the fault that follows meets a ping's period at any point."""
         for role in self.nodes:
             self.start_broker(role)
         self.start_receivers()
-        self.start_sender()
+        self.start_sender(durable=durable)
         if not self.wait_for_arrival(0, self.nodes, 20):
             raise RigError("no message of the sender arrived")
         time.sleep(1.5 + random.uniform(0, 0.6 if self.profile == "fast" else 3))
