@@ -66,7 +66,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "ClusterClient",
-            dependencies: ["DeviceCore", "DeviceProtocols", "DeviceTransport", nioCore, nioPosix, logging],
+            dependencies: ["DeviceCore", "DeviceProtocols", "DeviceTransport", "Outbox", nioCore, nioPosix, logging],
             swiftSettings: strict),
         .target(
             name: "SMQBroker",
@@ -78,7 +78,9 @@ let package = Package(
         .target(name: "DeviceSimulator", dependencies: ["DeviceCore"], swiftSettings: strict),
         .target(
             name: "DeviceSDK",
-            dependencies: ["CDeviceShim", "ClusterClient", "DeviceCore", "DeviceProtocols", nioCore, lifecycle],
+            dependencies: [
+                "CDeviceShim", "ClusterClient", "DeviceCore", "DeviceProtocols", "Outbox", nioCore, lifecycle,
+            ],
             swiftSettings: strict),
 
         // Programs: argument parsing and wiring.
@@ -155,8 +157,8 @@ let package = Package(
         .testTarget(
             name: "ClusterClientTests",
             dependencies: [
-                "ClusterClient", "SMQBroker", "DeviceTransport", "DeviceProtocols", "DeviceCore", "TestSupport",
-                nioCore, nioPosix, logging,
+                "ClusterClient", "Outbox", "SMQBroker", "DeviceTransport", "DeviceProtocols", "DeviceCore",
+                "TestSupport", nioCore, nioPosix, logging,
             ],
             swiftSettings: strict),
     ],

@@ -18,6 +18,19 @@ extension SMQClient {
             finishStreams()
             endRunning()
         }
+        // A task of its own, so that it can close the outbox after the cancellation.
+        let delivering = Task { await deliver() }
+        let result = await connect()
+        delivering.cancel()
+        await delivering.value
+        try result.get()
+    }
+
+    private func connect() async -> Result<Void, DeviceError> {
+        do throws(DeviceError) { return .success(try await keepConnected()) } catch { return .failure(error) }
+    }
+
+    private func keepConnected() async throws(DeviceError) {
         guard !configuration.brokers.isEmpty else {
             throw DeviceError(.invalidArgument, "the client has no broker to connect to")
         }

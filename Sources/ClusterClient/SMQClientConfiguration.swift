@@ -31,6 +31,9 @@ public struct SMQClientConfiguration: Sendable {
     /// Messages that may wait for the id of their topic; a publisher waits above it.
     public var pendingMessages = 1_000
 
+    /// Where `.log` messages are kept; nil for a client that keeps none. See ``SMQDelivery``.
+    public var outbox: SMQOutboxConfiguration?
+
     /// A configuration with the default times and limits.
     public init(brokers: [BrokerURL], uid: [UInt8]) {
         self.brokers = brokers

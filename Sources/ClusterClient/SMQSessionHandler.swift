@@ -82,6 +82,7 @@ final class SMQSessionHandler: ChannelInboundHandler {
         if effects.isConnected {
             client.connected(context.channel, url)
             for announcement in effects.announcements { client.make(announcement) }
+            client.delivery.sessionOpened(effects.delivery.session)
             // From the handshake's deadline to the pings' times.
             tick(context)
         }

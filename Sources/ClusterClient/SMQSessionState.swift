@@ -17,6 +17,10 @@ struct SMQSessionState {
         var destination: SMQDestination
         var subtopic: String?
         var payload: ByteBuffer
+        /// Whose message it is, if somebody has to hear that it was denied.
+        var ticket: LogTicket?
+        /// A barrier instead of a message: a ping in the messages' order.
+        var barrier: UInt64?
     }
 
     struct Announcement {
@@ -32,6 +36,7 @@ struct SMQSessionState {
         var endedObservations: [ObservationWish] = []
         var denied: [String] = []
         var isConnected = false
+        var delivery = DeliveryEffects()
         /// What a session begins with. Its payloads are made by the application, so not under the lock.
         var announcements: [Announcement] = []
         var credentials: (seed: UInt32, address: String)?
@@ -65,6 +70,10 @@ struct SMQSessionState {
     var observedIDs: [UInt32: [ObservationWish]] = [:]
     var pending: [Pending] = []
     var pendingBytes = 0
+    /// The barriers whose pongs have not come.
+    var barriers: [(ping: UInt64, barrier: UInt64)] = []
+    /// Messages that were denied while they waited.
+    var denied: [LogTicket] = []
 
     // Counters.
     var published: UInt64 = 0
@@ -101,6 +110,7 @@ struct SMQSessionState {
     /// Every id of the session is void.
     mutating func finish() -> Effects {
         var effects = Effects()
+        effects.delivery.ended = session
         for observation in observations.values {
             guard case .peer = observation.target else { continue }
             effects.endedObservations.append(observation)
@@ -122,6 +132,8 @@ struct SMQSessionState {
         observedIDs = [:]
         pending = []
         pendingBytes = 0
+        barriers = []
+        denied = []
     }
 
     mutating func tick(now: MonotonicTime) -> (MonotonicTime, Effects) {
@@ -163,7 +175,7 @@ struct SMQSessionState {
             let message = SMQMessage(
                 topic: tables.topics[destination], subtopic: subtopic == 0 ? nil : tables.subtopics[subtopic],
                 publisher: SMQPeer(id: publisher, session: tables.session), payload: payload)
-            for receiver in receivers where receiver.subtopic == nil || receiver.subtopic == message.subtopic {
+            for receiver in receivers where receiver.wants(message.subtopic) {
                 if let last = effects.deliveries.indices.last, effects.deliveries[last].0 === receiver {
                     effects.deliveries[last].1.append(message)
                 } else {
@@ -209,10 +221,14 @@ struct SMQSessionState {
                         effects.endedObservations.append(observation)
                     }
                 }
+            case .pong(let number): passed(ping: number, into: &effects.delivery)
             case .disconnected(let reason): effects.end = .disconnected(reason: reason)
             case .failed(let error): effects.end = .failed(error)
             }
         }
+        effects.delivery.session = session
+        effects.delivery.denied += denied
+        denied = []
         return !events.isEmpty
     }
 }

@@ -320,6 +320,9 @@ extension DemoEvent {
             self = .disconnected(
                 node: node, reason: reason, hint: hint, retryIn: retryIn, wasConnected: wasConnected)
         case .denied(let name): self = .warning("The broker does not permit \(name).")
+        case .dropped(let count, let reason): self = .warning("\(count) kept messages were given up (\(reason)).")
+        case .outboxFailed(let error): self = .warning(error.description)
+        case .outboxRecovered: self = .note("The outbox takes messages again.")
         }
     }
 }
