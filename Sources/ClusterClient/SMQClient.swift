@@ -7,8 +7,9 @@ import NIOPosix
 
 /// A SMQ client that comes back by itself.
 ///
-/// Call ``run()`` in a task; subscribe, observe and announce before or after, they hold across reconnects. All
-/// publishing is live: what cannot be sent now is an error now, never a surprise later.
+/// Call ``run()`` in a task; subscribe, observe and announce before or after, they hold across reconnects. Publishing
+/// is live unless told otherwise: what cannot be sent now is an error now, never a surprise later. ``SMQDelivery`` has
+/// the other ways.
 ///
 /// ```swift
 /// let client = SMQClient(SMQClientConfiguration(brokers: [try BrokerURL("smq://localhost:8080")], uid: uid))
@@ -23,6 +24,7 @@ public final class SMQClient: Sendable {
     let logger: Logger
     let delivery: DeliverySender
     let acknowledgements: AcknowledgementQueue
+    let status = Locked(SMQClientStatus())
     private let link = Locked(Link())
 
     /// A stream of events lasts as long as its reader.
@@ -75,6 +77,8 @@ public final class SMQClient: Sendable {
     }
     /// This client's address as the broker sees it; empty before the first session.
     public var address: String { state.withLock { $0.address } }
+    /// How the client is doing.
+    public var currentStatus: SMQClientStatus { status.withLock { $0 } }
     /// Time from the last ping to its answer.
     public var roundTrip: Duration? { state.withLock { $0.machine?.roundTrip } }
 
@@ -224,17 +228,6 @@ public final class SMQClient: Sendable {
 // MARK: Between the handler and the callers
 
 extension SMQClient {
-    func takeOutput() -> ByteBuffer? {
-        state.withLock { state in
-            guard var machine = state.machine.take() else { return nil }
-            defer { state.machine = machine }
-            guard machine.output.readableBytes > 0 else { return nil }
-            var output = ByteBuffer()
-            swap(&output, &machine.output)
-            return output
-        }
-    }
-
     /// Lets publishers go on that wait for space, once there is some.
     func resumePublishers() {
         let waiting = link.withLock { link -> [CheckedContinuation<Void, Never>] in
@@ -275,13 +268,13 @@ extension SMQClient {
         }
     }
 
-    func connected(_ channel: any Channel, _ url: BrokerURL) {
+    func adopted(_ channel: any Channel, node: String) {
         let (address, session) = state.withLock { ($0.address, $0.session) }
         link.withLock { link in
             link.channel = channel
             link.isFlushScheduled = false
         }
-        send(.connected(node: url.description, address: address, session: session))
+        send(.connected(node: node, address: address, session: session))
     }
 
     func sessionEnded() {
@@ -315,13 +308,6 @@ extension SMQClient {
     }
 
     func endRunning() { link.withLock { $0.isRunning = false } }
-
-    func sayGoodbye() {
-        state.withLock { $0.sayGoodbye() }
-        guard let channel = link.withLock({ $0.channel }) else { return }
-        scheduleFlush()
-        channel.eventLoop.execute { channel.close(promise: nil) }
-    }
 
     func finishStreams() {
         for events in link.withLock({ $0.events }) { events.stream?.finish() }

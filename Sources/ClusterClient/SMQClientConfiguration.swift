@@ -1,12 +1,17 @@
 public import DeviceProtocols
+public import DeviceTransport
 
 /// How a client finds and keeps its brokers.
 public struct SMQClientConfiguration: Sendable {
     /// Makes the credentials from the broker's seed and this client's address as the broker sees it.
     public typealias Credentials = @Sendable (_ seed: UInt32, _ address: String) async throws -> [UInt8]
 
-    /// The nodes, tried in turn.
+    /// The cluster's nodes: one name behind which they all are, a list of them, or both.
     public var brokers: [BrokerURL]
+    /// The service for SRV records at `SERVICE.NAME`, such as `_smq._tcp`; nil asks for addresses only.
+    public var service: String?
+    /// Looks names up; nil for the process's own resolver, which asks the system's DNS servers.
+    public var resolver: NameResolver?
     /// The client's unique id, 6 to 255 bytes. A broker ends an older connection with the same one, so two clients
     /// must not share it, and one that comes back after a power cut should.
     public var uid: [UInt8]
@@ -14,18 +19,17 @@ public struct SMQClientConfiguration: Sendable {
     public var information = ""
     /// Nil sends none.
     public var credentials: Credentials?
-    /// Time for the TCP connection.
-    public var connectTimeout: Duration = .seconds(5)
-    /// Time from the connection to the session.
-    public var handshakeTimeout: Duration = .seconds(5)
-    /// A ping is sent when nothing was received for so long.
-    public var pingAfter: Duration = .seconds(3)
-    /// The node is left when nothing comes for so long after the ping.
-    public var pingTimeout: Duration = .seconds(2)
-    /// Waits between attempts.
-    public var backOff = BackOff()
-    /// A session that lasted so long was a good one: the next back-off starts anew.
-    public var stableAfter: Duration = .seconds(5)
+    /// The way to choose among nodes that are well. By chance unless told otherwise, so that many clients spread.
+    public var nodePolicy: any NodePolicy = RandomPolicy()
+    /// How soon a silent node is noticed.
+    public var liveness = ClusterProfile.normal.liveness
+    /// Times and bounds of attempts.
+    public var attempts = ClusterProfile.normal.attempts
+    /// Whether a second session is kept at another node, which takes over without a handshake. It neither subscribes nor
+    /// announces until then, and costs the cluster one connection.
+    public var keepsStandby = false
+    /// When the DNS no longer names the node in use, the client leaves it within a random part of this.
+    public var drainTime: Duration = .seconds(2)
     /// Bytes that may wait for the socket or for the id of their topic; a publisher waits above it.
     public var outgoingBytes = 1 << 20
     /// Messages that may wait for the id of their topic; a publisher waits above it.
@@ -34,9 +38,11 @@ public struct SMQClientConfiguration: Sendable {
     /// Where `.log` messages are kept; nil for a client that keeps none. See ``SMQDelivery``.
     public var outbox: SMQOutboxConfiguration?
 
-    /// A configuration with the default times and limits.
-    public init(brokers: [BrokerURL], uid: [UInt8]) {
+    /// A configuration with the default limits and the times of a profile.
+    public init(brokers: [BrokerURL], uid: [UInt8], profile: ClusterProfile = .normal) {
         self.brokers = brokers
         self.uid = uid
+        liveness = profile.liveness
+        attempts = profile.attempts
     }
 }

@@ -41,7 +41,9 @@ public struct SMQMessage: Sendable {
 public enum SMQClientEvent: Sendable {
     /// A session is open. `address` is this client's own address as the broker sees it.
     case connected(node: String, address: String, session: UInt64)
-    /// The session or the attempt ended, why, and when the next attempt starts.
+    /// The session in use is another one than before. Comes after ``connected``.
+    case moved(SMQMove)
+    /// The session or the attempt ended, why, and when the next attempt starts; zero when one is under way.
     case disconnected(node: String, reason: String, hint: String?, retryIn: Duration, wasConnected: Bool)
     /// The broker does not permit a name.
     case denied(String)
@@ -52,4 +54,6 @@ public enum SMQClientEvent: Sendable {
     case outboxFailed(DeviceError)
     /// The outbox's disk takes messages again.
     case outboxRecovered
+    /// Something about the cluster that a person should know.
+    case notice(String)
 }

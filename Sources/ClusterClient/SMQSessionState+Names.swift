@@ -146,6 +146,9 @@ extension SMQSessionState {
         machine?.output.writeSMQ(type, text: name)
     }
 
+    /// Whether every topic that was asked for has its id. A denied one stays without and does not count.
+    var isSettled: Bool { subscribed.allSatisfy { subscribedIDs[$0] != nil || deniedSubscriptions.contains($0) } }
+
     mutating func acknowledge(_ type: SMQMessageType, _ name: String, _ id: UInt32?, _ effects: inout Effects) {
         let state = id.map(Name.known) ?? .denied
         if id == nil { effects.denied.append(name) }
@@ -158,7 +161,10 @@ extension SMQSessionState {
             if let id { topicNames[id] = name }
         default:
             // A subscription that is denied says nothing about publishing, and the other way round.
-            guard let id else { break }
+            guard let id else {
+                deniedSubscriptions.insert(name)
+                break
+            }
             topicNames[id] = name
             subscribedIDs[name] = id
             if topics[name] == nil { topics[name] = state }
@@ -177,6 +183,7 @@ extension SMQSessionState {
             let wishes = observations.values.filter { $0.target == .topic(name) }
             if !wishes.isEmpty { observe(id, for: wishes.sorted { $0.key < $1.key }) }
         }
+        if leaving != nil, type == .suback, isSettled { effects.isSettled = true }
         drain()
     }
 

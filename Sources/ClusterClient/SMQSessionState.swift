@@ -35,16 +35,29 @@ struct SMQSessionState {
         var counts: [(ObservationWish, Int)] = []
         var endedObservations: [ObservationWish] = []
         var denied: [String] = []
-        var isConnected = false
         var delivery = DeliveryEffects()
+        /// All topics that were asked for have their ids, or were denied.
+        var isSettled = false
+        var isAskedToLeave = false
+        /// From a ping to its answer, when there was one.
+        var roundTrip: Duration?
         /// What a session begins with. Its payloads are made by the application, so not under the lock.
         var announcements: [Announcement] = []
-        var credentials: (seed: UInt32, address: String)?
-        /// The session is over: why, and whether another attempt is senseless.
+        /// The session is over, and why.
         var end: SMQSessionEnd?
     }
 
+    /// A session that is only read from, because another one is in use now.
+    struct Leaving {
+        var machine: SMQClientStateMachine
+        var receivers: [UInt32: [SubscriptionWish]]
+        var topicNames: [UInt32: String]
+        var subtopicNames: [UInt32: String]
+        var session: UInt64
+    }
+
     let configuration: SMQClientConfiguration
+    var leaving: Leaving?
 
     // Wishes.
     var subscriptions: [UInt64: SubscriptionWish] = [:]
@@ -62,6 +75,7 @@ struct SMQSessionState {
     var subtopicNames: [UInt32: String] = [:]
     /// Topics for which a subscribe was sent in this session.
     var subscribed: Set<String> = []
+    var deniedSubscriptions: Set<String> = []
     /// Ids of the topics whose subscription was accepted. Apart from `topics`, which is about publishing: a broker may
     /// permit one and not the other.
     var subscribedIDs: [String: UInt32] = [:]
@@ -92,19 +106,26 @@ struct SMQSessionState {
 
     // MARK: Session
 
-    mutating func begin(_ url: BrokerURL, now: MonotonicTime) {
-        var configuration = SMQClientStateMachine.Configuration(uid: self.configuration.uid)
-        configuration.sendsHTTPRequest = url.framing == .raw
-        configuration.host = url.authority
-        configuration.path = url.path
-        configuration.information = self.configuration.information
-        configuration.handshake = self.configuration.handshakeTimeout
-        configuration.pingAfter = self.configuration.pingAfter
-        configuration.pingTimeout = self.configuration.pingTimeout
-        var machine = SMQClientStateMachine(configuration)
-        machine.start(now: now)
-        self.machine = machine
-        forgetSession()
+    /// A session that is ready becomes the one in use. One that was until now is read from a little longer.
+    mutating func adopt(_ new: SMQClientStateMachine, address: String) -> Effects {
+        var effects = Effects()
+        var carried: [Pending] = []
+        if let machine {
+            carried = pending
+            leaving = Leaving(
+                machine: machine, receivers: receivers, topicNames: topicNames, subtopicNames: subtopicNames,
+                session: session)
+            effects = finish()
+        }
+        machine = new
+        self.address = address
+        open(etid: new.ownETID)
+        // What waited for its topic's id; a peer's id means nothing here, and kept messages are sent anew.
+        for message in carried where message.ticket == nil && message.barrier == nil { try? publish(message) }
+        effects.announcements = announcements
+        effects.isSettled = isSettled
+        effects.delivery.session = session
+        return effects
     }
 
     /// Every id of the session is void.
@@ -127,6 +148,7 @@ struct SMQSessionState {
         subtopics = [:]
         subtopicNames = [:]
         subscribed = []
+        deniedSubscriptions = []
         subscribedIDs = [:]
         receivers = [:]
         observedIDs = [:]
@@ -141,51 +163,65 @@ struct SMQSessionState {
         return (next, handleEvents())
     }
 
-    mutating func sendCredentials(_ credentials: [UInt8]) -> Effects {
-        machine?.sendConnect(credentials: credentials)
-        return handleEvents()
-    }
-
-    mutating func sayGoodbye() { machine?.output.writeSMQ(.disconnect) }
-
     // MARK: Receiving
 
     mutating func receive(_ bytes: ByteBuffer, now: MonotonicTime) -> Effects {
         var effects = Effects()
+        let roundTrip = machine?.roundTrip
         route(into: &effects) { machine, onPublish in machine.receive(bytes, now: now, onPublish: onPublish) }
+        goOn(into: &effects)
+        if machine?.roundTrip != roundTrip { effects.roundTrip = machine?.roundTrip }
+        return effects
+    }
+
+    /// Goes on with what the machine had received when it was adopted.
+    mutating func proceed() -> Effects {
+        var effects = Effects()
+        route(into: &effects) { machine, onPublish in machine.proceed(onPublish: onPublish) }
+        goOn(into: &effects)
+        return effects
+    }
+
+    private mutating func goOn(into effects: inout Effects) {
         // Each event can change who gets what follows it.
         while handleEvents(into: &effects) {
             route(into: &effects) { machine, onPublish in machine.proceed(onPublish: onPublish) }
         }
+    }
+
+    /// Messages that come through the session that is being left.
+    mutating func receiveLeaving(_ bytes: ByteBuffer, now: MonotonicTime) -> Effects {
+        var effects = Effects()
+        guard var leaving else { return effects }
+        self.leaving = nil
+        var sorter = MessageSorter(
+            receivers: leaving.receivers, topics: leaving.topicNames, subtopics: leaving.subtopicNames,
+            session: leaving.session)
+        leaving.machine.receive(bytes, now: now) { sorter.add($0, $1, $2, $3) }
+        // Nothing is asked for any more: its answers are of no interest, what follows them is.
+        while !leaving.machine.takeEvents().isEmpty { leaving.machine.proceed { sorter.add($0, $1, $2, $3) } }
+        take(sorter, into: &effects)
+        self.leaving = leaving
         return effects
     }
 
-    /// Lets the machine read up to its next event and sorts the messages by receiver.
+    /// Lets the machine read up to its next event.
     private mutating func route(
         into effects: inout Effects,
         _ read: (inout SMQClientStateMachine, (UInt32, UInt32, UInt32, ByteBuffer) -> Void) -> Void
     ) {
         guard var machine = machine.take() else { return }
-        let tables = (receivers: receivers, topics: topicNames, subtopics: subtopicNames, session: session)
-        var received: UInt64 = 0
-        var unclaimed: UInt64 = 0
-        read(&machine) { destination, publisher, subtopic, payload in
-            received += 1
-            guard let receivers = tables.receivers[destination] else { return unclaimed += 1 }
-            let message = SMQMessage(
-                topic: tables.topics[destination], subtopic: subtopic == 0 ? nil : tables.subtopics[subtopic],
-                publisher: SMQPeer(id: publisher, session: tables.session), payload: payload)
-            for receiver in receivers where receiver.wants(message.subtopic) {
-                if let last = effects.deliveries.indices.last, effects.deliveries[last].0 === receiver {
-                    effects.deliveries[last].1.append(message)
-                } else {
-                    effects.deliveries.append((receiver, [message]))
-                }
-            }
-        }
-        self.received += received
-        self.unclaimed += unclaimed
+        var sorter = MessageSorter(
+            receivers: receivers, topics: topicNames, subtopics: subtopicNames, session: session)
+        read(&machine) { sorter.add($0, $1, $2, $3) }
         self.machine = machine
+        take(sorter, into: &effects)
+    }
+
+    private mutating func take(_ sorter: MessageSorter, into effects: inout Effects) {
+        effects.deliveries += sorter.deliveries
+        received += sorter.received
+        unclaimed += sorter.unclaimed
     }
 
     private mutating func handleEvents() -> Effects {
@@ -199,17 +235,9 @@ struct SMQSessionState {
         let events = machine?.takeEvents() ?? []
         for event in events {
             switch event {
-            case .credentialsNeeded(let seed, let address):
-                self.address = address
-                if configuration.credentials == nil {
-                    machine?.sendConnect(credentials: [])
-                } else {
-                    effects.credentials = (seed, address)
-                }
-            case .connected(let etid):
-                open(etid: etid)
-                effects.isConnected = true
-                effects.announcements = announcements
+            // Both came before the session was adopted.
+            case .credentialsNeeded, .connected: break
+            case .askedToLeave: effects.isAskedToLeave = true
             case .acknowledged(let type, let name, let id):
                 acknowledge(type, String(buffer: name), id, &effects)
             case .changed(let id, let subscribers):
@@ -245,7 +273,7 @@ enum SMQSessionEnd: Sendable {
     /// The reason for a person.
     var error: DeviceError {
         switch self {
-        case .disconnected(let reason) where reason == "reconnect":
+        case .disconnected(let reason) where reason == SMQGoodbye.reconnect:
             DeviceError(
                 .refused, "another client with the same unique id has taken this client's place",
                 hint: "Give each client an id of its own")
@@ -256,15 +284,28 @@ enum SMQSessionEnd: Sendable {
         }
     }
 
-    /// Whether trying again would only do harm.
-    func isFinal(wasEverConnected: Bool) -> Bool {
+    /// Whether another connection with the same unique id has taken the place.
+    var isReplaced: Bool { if case .disconnected(SMQGoodbye.reconnect) = self { true } else { false } }
+
+    /// Whether trying again would only do harm, unless there was a session before: wrong from the start is wrong
+    /// settings; wrong later may be the broker's trouble and may pass.
+    var isFinal: Bool {
+        guard case .failed(let error) = self else { return false }
+        return [.permission, .refused, .invalidArgument, .unsupported, .configuration].contains(error.code)
+    }
+
+    /// Whose fault it is.
+    var blame: ClusterFailure {
+        if case .failed(let error) = self, [.configuration, .invalidArgument].contains(error.code) { return .nobody }
+        return .node
+    }
+
+    /// The same for counting.
+    var cause: SMQLossCause {
         switch self {
-        case .disconnected(let reason): reason == "reconnect"
-        case .lost: false
-        case .failed(let error):
-            // Wrong from the start is wrong settings; wrong later may be the broker's trouble and may pass.
-            !wasEverConnected
-                && [.permission, .refused, .invalidArgument, .unsupported, .configuration].contains(error.code)
+        case .disconnected: .goodbye
+        case .lost: .connectionLost
+        case .failed(let error): error.code == .timedOut ? .silence : .protocolError
         }
     }
 }

@@ -3,109 +3,113 @@ public import DeviceProtocols
 public import NIOCore
 import NIOPosix
 
-/// Opens connections to brokers.
+/// Opens connections to a cluster's nodes.
 public enum TCPConnector {
-    /// Connects and adds the session's handlers before the first byte can arrive.
+    /// How to connect.
+    public struct Options: Sendable {
+        /// Time for the connection, and again for the upgrade to a WebSocket.
+        public var timeout: Duration = .seconds(5)
+        /// When the kernel gives up a connection whose data nobody acknowledges (TCP_USER_TIMEOUT); nil for its own
+        /// time, a quarter of an hour.
+        public var unacknowledged: Duration?
+
+        /// The usual times.
+        public init() {}
+    }
+
+    /// Connects to one node of a cluster; its handlers are there before the first byte can arrive.
     ///
-    /// A name is looked up anew each time; its IPv6 and IPv4 addresses are tried in turn, and only the connection
-    /// that wins gets handlers. When the task is cancelled it returns at once, with `closed`.
-    ///
-    /// - Parameter onRefusal: told when the connection is up, but the other end answers with HTTP instead of a
-    ///   WebSocket, or does not answer in time; the connection is then closed.
-    /// - Throws: ``DeviceError``: `unavailable` with what to check, `timedOut`, `unsupported` for TLS.
+    /// - Parameters:
+    ///   - url: framing and path, and the name that goes into the Host header.
+    ///   - onChannel: gets the channel at once, before it is connected: closing it ends the attempt.
+    ///   - onRefusal: told when the connection is up, but the other end answers with HTTP instead of a WebSocket, or
+    ///     does not answer in time; the connection is then closed.
+    ///   - install: adds the session's handlers.
+    /// - Returns: the connection, or a ``DeviceError``: `unavailable` with what to check, `timedOut`, `unsupported` for
+    ///   TLS.
     public static func connect(
-        to url: BrokerURL, timeout: Duration, eventLoop: any EventLoop,
+        to endpoint: Endpoint, url: BrokerURL, options: Options, eventLoop: any EventLoop,
+        onChannel: @escaping @Sendable (any Channel) -> Void,
         onRefusal: @escaping @Sendable (DeviceError) -> Void,
         install: @escaping @Sendable (any Channel) throws -> Void
-    ) async throws(DeviceError) -> any Channel {
+    ) -> EventLoopFuture<any Channel> {
         guard !url.isSecure else {
-            throw DeviceError(
-                .unsupported, "\(url) needs TLS, which this version does not have yet", hint: "Use smq:// or ws://")
+            return eventLoop.makeFailedFuture(
+                DeviceError(
+                    .unsupported, "\(url) needs TLS, which this version does not have yet",
+                    hint: "Use smq:// or ws://"))
         }
-        let bootstrap = ClientBootstrap(group: eventLoop)
-            .connectTimeout(.nanoseconds(timeout.wholeNanoseconds))
+        var bootstrap = ClientBootstrap(group: eventLoop)
+            .connectTimeout(.nanoseconds(options.timeout.wholeNanoseconds))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(
                 .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 1024, maximum: 128 << 10)
             )
+            .channelInitializer { channel in
+                onChannel(channel)
+                return channel.eventLoop.makeCompletedFuture {
+                    if url.framing == .webSocket {
+                        try WebSocketClient.install(
+                            on: channel, url: url, timeout: options.timeout, onRefusal: onRefusal, session: install)
+                    } else {
+                        try install(channel)
+                    }
+                }
+            }
+        if let time = options.unacknowledged {
+            let milliseconds = Int(clamping: min(max(1, time.wholeNanoseconds / 1_000_000), Int64(Int32.max)))
+            bootstrap = bootstrap.channelOption(
+                .tcpOption(NIOBSDSocket.Option(rawValue: TCP_USER_TIMEOUT)), value: milliseconds)
+        }
+        let address: SocketAddress
         do {
-            return try await firstOf(bootstrap.connect(host: url.host, port: url.port)) { channel in
-                if url.framing == .webSocket {
-                    try WebSocketClient.install(
-                        on: channel, url: url, timeout: timeout, onRefusal: onRefusal, session: install)
-                } else {
-                    try install(channel)
-                }
-            }
+            address = try self.address(of: endpoint)
         } catch {
-            throw explain(error, url, timeout)
+            return eventLoop.makeFailedFuture(explain(error, endpoint, url, options.timeout))
         }
+        return bootstrap.connect(to: address)
+            .flatMapErrorThrowing { throw explain($0, endpoint, url, options.timeout) }
     }
 
-    /// The connection with its handlers, or an error at once when the task is cancelled; a connection that comes
-    /// later is closed.
-    private static func firstOf(
-        _ connecting: EventLoopFuture<any Channel>, install: @escaping @Sendable (any Channel) throws -> Void
-    ) async throws -> any Channel {
-        let winner = connecting.eventLoop.makePromise(of: (any Channel).self)
-        let isDecided = Locked(false)
-        @Sendable func decide() -> Bool {
-            isDecided.withLock { decided in
-                defer { decided = true }
-                return !decided
-            }
+    private static func address(of endpoint: Endpoint) throws -> SocketAddress {
+        guard !endpoint.address.zone.isEmpty else {
+            return try SocketAddress(ipAddress: endpoint.address.description, port: endpoint.port)
         }
-        connecting.whenComplete { result in
-            let isWanted = decide()
-            do {
-                let channel = try result.get()
-                guard isWanted else { return channel.close(promise: nil) }
-                do {
-                    try install(channel)
-                    winner.succeed(channel)
-                } catch {
-                    channel.close(promise: nil)
-                    throw error
-                }
-            } catch {
-                if isWanted { winner.fail(error) }
-            }
-        }
-        return try await withTaskCancellationHandler {
-            try await winner.futureResult.get()
-        } onCancel: {
-            if decide() { winner.fail(DeviceError(.closed, "the attempt was cancelled")) }
-        }
+        // An address in text: nobody is asked, but the zone becomes a number.
+        return try SocketAddress.makeAddressResolvingHost(endpoint.address.description, port: endpoint.port)
     }
 
-    private static func explain(_ error: any Error, _ url: BrokerURL, _ timeout: Duration) -> DeviceError {
+    private static func explain(
+        _ error: any Error, _ endpoint: Endpoint, _ url: BrokerURL, _ timeout: Duration
+    ) -> DeviceError {
         if let error = error as? DeviceError { return error }
-        var causes: [any Error] = [error]
-        if let connection = error as? NIOConnectionError {
-            causes = connection.connectionErrors.map(\.error)
-            if causes.isEmpty, connection.dnsAError != nil || connection.dnsAAAAError != nil {
-                return DeviceError(
-                    .unavailable, "the name \(url.host) cannot be resolved",
-                    hint: "Check its spelling and this machine's DNS")
-            }
+        let place = url.place(at: endpoint)
+        if case ChannelError.connectTimeout = error {
+            return DeviceError(
+                .timedOut, "\(place) did not answer within \(timeout)",
+                hint: "Check the address, the port and the firewall")
         }
-        for cause in causes {
-            if case ChannelError.connectTimeout = cause {
-                return DeviceError(
-                    .timedOut, "\(url.authority) did not answer within \(timeout)",
-                    hint: "Check the address, the port and the firewall")
-            }
-            switch (cause as? IOError)?.errnoCode {
-            case ECONNREFUSED:
-                return DeviceError(
-                    .unavailable, "nothing listens on \(url.authority) (connection refused)",
-                    hint: "Check the port and that the broker runs")
-            case EHOSTUNREACH, ENETUNREACH:
-                return DeviceError(
-                    .unavailable, "there is no way to \(url.authority)", hint: "Check this machine's network")
-            default: continue
-            }
+        switch (error as? IOError)?.errnoCode {
+        case ECONNREFUSED:
+            return DeviceError(
+                .unavailable, "nothing listens on \(place) (connection refused)",
+                hint: "Check the port and that the broker runs")
+        case EHOSTUNREACH, ENETUNREACH:
+            return DeviceError(.unavailable, "there is no way to \(place)", hint: "Check this machine's network")
+        default: return DeviceError(.unavailable, "cannot connect to \(place)", cause: error)
         }
-        return DeviceError(.unavailable, "cannot connect to \(url.authority)", cause: causes.first ?? error)
+    }
+}
+
+extension BrokerURL {
+    /// Host and port for a person: with the name and the node's address where they differ.
+    public func place(at endpoint: Endpoint) -> String {
+        IPAddress(host) == nil ? "\(host) (\(endpoint))" : endpoint.description
+    }
+
+    /// The address for a person, with the node's own address where a name stands for several.
+    public func description(at endpoint: Endpoint) -> String {
+        guard IPAddress(host) == nil else { return description }
+        return "\(description) (\(endpoint))"
     }
 }

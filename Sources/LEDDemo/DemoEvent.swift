@@ -6,6 +6,8 @@ enum DemoEvent: Sendable {
     case page(String)
     case connected(node: String, address: String)
     case disconnected(node: String, reason: String, hint: String?, retryIn: Duration, wasConnected: Bool)
+    /// The session in use is another one than before.
+    case moved(from: String, to: String, reason: String, gap: Duration)
     /// `source` says who switched it: "page", "terminal", "button".
     case led(id: Int, name: String, isOn: Bool, source: String)
     case temperature(tenths: Int)
@@ -29,6 +31,10 @@ enum DemoEvent: Sendable {
                 "disconnected", ("broker", .text(node)), ("reason", .text(reason)), ("hint", .text(hint ?? "")),
                 ("retryInMilliseconds", .int(Int(retryIn.wholeNanoseconds / 1_000_000))),
                 ("wasConnected", .bool(wasConnected)))
+        case .moved(let from, let to, let reason, let gap):
+            Self.object(
+                "moved", ("from", .text(from)), ("to", .text(to)), ("reason", .text(reason)),
+                ("gapMilliseconds", .int(Int(gap.wholeNanoseconds / 1_000_000))))
         case .led(let id, let name, let isOn, let source):
             Self.object("led", ("id", .int(id)), ("name", .text(name)), ("on", .bool(isOn)), ("source", .text(source)))
         case .temperature(let tenths): Self.object("temperature", ("tenths", .int(tenths)))
@@ -50,7 +56,10 @@ enum DemoEvent: Sendable {
         case .connected(let node, let address): "Connected to: \(node) (as \(address))"
         case .disconnected(let node, let reason, let hint, let retryIn, let wasConnected):
             (wasConnected ? "Lost \(node): " : "Cannot use \(node): ") + reason + ". "
-                + (hint.map { "\($0). " } ?? "") + "Trying again in \(retryIn.wholeNanoseconds / 1_000_000) ms."
+                + (hint.map { "\($0). " } ?? "")
+                + (retryIn > .zero ? "Trying again in \(retryIn.wholeNanoseconds / 1_000_000) ms." : "Trying another.")
+        case .moved(let from, let to, _, let gap):
+            "Moved from \(from) to \(to) in \(gap.wholeNanoseconds / 1_000_000) ms"
         case .led(let id, let name, let isOn, let source): "LED \(id) (\(name)) \(isOn ? "on" : "off"), by \(source)"
         case .temperature: nil
         case .watchers(let count): "\(count) page\(count == 1 ? "" : "s") watching"

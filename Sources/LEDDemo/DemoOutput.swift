@@ -87,7 +87,7 @@ final class DemoOutput: Sendable {
             for index in screen.leds.indices where screen.leds[index].id == id { screen.leds[index].isOn = isOn }
         case .temperature(let tenths): screen.temperature = tenths
         case .watchers(let count): screen.watchers = count
-        case .started, .note, .warning, .ended: break
+        case .started, .moved, .note, .warning, .ended: break
         }
     }
 

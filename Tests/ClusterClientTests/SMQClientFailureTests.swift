@@ -58,8 +58,8 @@ import Testing
     @Test(arguments: [SMQFraming.raw, .webSocket]) func aSilentPort(_ framing: SMQFraming) async throws {
         let server = try await FakeServer.start { try await $0.closed() }
         let client = try TestClient(server.port, framing: framing) {
-            $0.handshakeTimeout = .milliseconds(100)
-            $0.connectTimeout = .milliseconds(200)
+            $0.attempts.handshakeDeadline = .milliseconds(100)
+            $0.attempts.connectDeadline = .milliseconds(200)
         }
         let (reason, hint) = try await client.disconnected()
         #expect(reason.contains("within"), "\(reason)")
@@ -83,8 +83,8 @@ import Testing
             try await connection.closed()
         }
         let client = try await TestClient.connected(server.port) {
-            $0.pingAfter = .milliseconds(50)
-            $0.pingTimeout = .milliseconds(50)
+            $0.liveness.pingAfter = .milliseconds(50)
+            $0.liveness.pingTimeout = .milliseconds(50)
         }
         #expect(try await client.disconnected().reason.contains("ping"))
         try await client.connected()

@@ -30,9 +30,9 @@ import Testing
             try await connection.closed()
         }
         let client = try TestClient(server.port, framing: phase == .awaitingUpgrade ? .webSocket : .raw) {
-            $0.connectTimeout = .seconds(600)
-            $0.handshakeTimeout = .seconds(600)
-            $0.backOff = BackOff(base: .seconds(6000), cap: .seconds(6000))
+            $0.attempts.connectDeadline = .seconds(600)
+            $0.attempts.handshakeDeadline = .seconds(600)
+            $0.attempts.backOff = BackOff(base: .seconds(6000), cap: .seconds(6000))
             guard phase == .makingCredentials else { return }
             $0.credentials = { _, _ in
                 reached.send(())
@@ -81,7 +81,7 @@ import Testing
         }
         let client = try await TestClient.connected(server.port) {
             $0.outgoingBytes = 100_000
-            $0.pingAfter = .seconds(600)
+            $0.liveness.pingAfter = .seconds(600)
         }
         let published = Locked(0)
         let publishing = Task {
@@ -141,8 +141,8 @@ import Testing
         }
         let client = try await TestClient.connected(server.port) {
             $0.outgoingBytes = 10_000
-            $0.pingAfter = .seconds(600)
-            $0.backOff = BackOff(base: .seconds(600), cap: .seconds(600))
+            $0.liveness.pingAfter = .seconds(600)
+            $0.attempts.backOff = BackOff(base: .seconds(600), cap: .seconds(600))
         }
         let publishing = Task { () -> DeviceError? in
             do throws(DeviceError) {

@@ -49,11 +49,11 @@ final class TestClient: Sendable {
         let scheme = framing == .raw ? "smq" : "ws"
         var configuration = SMQClientConfiguration(
             brokers: [try BrokerURL("\(scheme)://127.0.0.1:\(port)\(path)")], uid: Array(uid.utf8))
-        configuration.backOff = BackOff(base: .milliseconds(10), cap: .milliseconds(100))
-        configuration.connectTimeout = .seconds(30)
-        configuration.handshakeTimeout = .seconds(30)
-        configuration.pingAfter = .seconds(60)
-        configuration.pingTimeout = .seconds(30)
+        configuration.attempts.backOff = BackOff(base: .milliseconds(10), cap: .milliseconds(100))
+        configuration.attempts.connectDeadline = .seconds(30)
+        configuration.attempts.handshakeDeadline = .seconds(30)
+        configuration.attempts.attemptLimit = 1000
+        configuration.liveness = LivenessSettings(pingAfter: .seconds(60), pingTimeout: .seconds(30))
         set(&configuration)
         let client = SMQClient(configuration)
         self.client = client

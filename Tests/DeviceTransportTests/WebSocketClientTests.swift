@@ -27,10 +27,15 @@ import Testing
     }
 
     private func connect(_ url: String, _ outcome: Outcome) async throws -> any Channel {
-        try await TCPConnector.connect(
-            to: BrokerURL(url), timeout: .seconds(60), eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
-            onRefusal: { error in outcome.refusal.withLock { $0 = error } },
-            install: { try $0.pipeline.syncOperations.addHandler(Collector(outcome)) })
+        let url = try BrokerURL(url)
+        let endpoint = try #require(Endpoint(url.authority, defaultPort: url.port))
+        var options = TCPConnector.Options()
+        options.timeout = .seconds(60)
+        return try await TCPConnector.connect(
+            to: endpoint, url: url, options: options, eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            onChannel: { _ in }, onRefusal: { error in outcome.refusal.withLock { $0 = error } },
+            install: { try $0.pipeline.syncOperations.addHandler(Collector(outcome)) }
+        ).get()
     }
 
     /// The first message often comes in the same segment as the response.

@@ -13,14 +13,14 @@ extension SMQClient {
         var openAt = MonotonicTime.zero
         delivery.wake.send(())
         for await _ in delivery.wake {
-            if delivery.configuration != nil, !delivery.isOpen, openAt <= SMQSessionHandler.now {
+            if delivery.configuration != nil, !delivery.isOpen, openAt <= ClusterKeeper.now {
                 do { _ = try await delivery.open() } catch {
-                    openAt = SMQSessionHandler.now + delivery.retryInterval
+                    openAt = ClusterKeeper.now + delivery.retryInterval
                     report.openingFailed(error).map(send)
                 }
             }
             while !Task.isCancelled, await deliverOnce() {}
-            let now = SMQSessionHandler.now
+            let now = ClusterKeeper.now
             for event in report.events(delivery, now: now) { send(event) }
             let next = min(delivery.nextTime(now: now), report.next, delivery.isOpen ? .distantFuture : openAt)
             guard next != .distantFuture else { continue }
@@ -45,14 +45,14 @@ extension SMQClient {
             hand(batch)
             return true
         }
-        guard let job = delivery.nextJob(now: SMQSessionHandler.now) else { return false }
+        guard let job = delivery.nextJob(now: ClusterKeeper.now) else { return false }
         do {
             let entries = try await job.outbox.logs[job.index].read(
                 from: job.read.from, limit: job.read.limit, bytes: job.read.bytes)
-            if let batch = delivery.take(entries, for: job, now: SMQSessionHandler.now) { hand(batch) }
+            if let batch = delivery.take(entries, for: job, now: ClusterKeeper.now) { hand(batch) }
         } catch {
             logger.warning("the outbox could not be read", metadata: ["reason": "\(error)"])
-            delivery.readFailed(job, now: SMQSessionHandler.now)
+            delivery.readFailed(job, now: ClusterKeeper.now)
         }
         return true
     }

@@ -71,7 +71,7 @@ extension SMQClient {
         let sink = SubscriptionSink(
             receive: { [delivery] messages in
                 let ids = messages.flatMap { AcknowledgementMessage.decode($0.payload) }
-                delivery.acknowledged(ids, now: SMQSessionHandler.now)
+                delivery.acknowledged(ids, now: ClusterKeeper.now)
             }, finish: {}, cancel: {})
         state.withLock { state in
             let wish = SubscriptionWish(
@@ -85,7 +85,7 @@ extension SMQClient {
         // In this order: what was denied is not done by the barrier behind it.
         delivery.denied(effects.denied)
         if let barrier = effects.passed {
-            delivery.passed(barrier: barrier, session: effects.session, now: SMQSessionHandler.now)
+            delivery.passed(barrier: barrier, session: effects.session, now: ClusterKeeper.now)
         }
         if let session = effects.ended { delivery.sessionEnded(session) }
     }

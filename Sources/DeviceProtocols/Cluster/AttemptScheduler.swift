@@ -49,17 +49,22 @@ public struct AttemptScheduler: Sendable {
     /// The last beginnings, oldest first; at most as many as the limit.
     var beginnings: [MonotonicTime] = []
     var backOff: BackOff
-    /// Nodes to be tried last in every cycle; a hot standby sets it to the node that is in use.
-    public var avoided: Set<Endpoint> = []
     /// The node just lost, or to be left: avoided until a cycle has failed.
     var lost: Endpoint?
-    private var lastID: UInt64 = 0
+    private var lastID: UInt64
 
-    /// A scheduler that has not started.
-    public init(_ settings: AttemptSettings = AttemptSettings()) {
+    /// A scheduler that has not started. `idsAfter`: attempts are numbered from the next number on; for two schedulers
+    /// whose attempts must not be mistaken for each other's.
+    public init(_ settings: AttemptSettings = AttemptSettings(), idsAfter: UInt64 = 0) {
         self.settings = settings
+        lastID = idsAfter
         backOff = settings.backOff
     }
+
+    /// Whether it waits for candidates.
+    var isChoosing: Bool { if case .choosing = state { true } else { false } }
+    /// Whether attempts are under way or about to be.
+    var isRacing: Bool { if case .racing = state { true } else { false } }
 
     /// When ``tick(at:using:)`` has something to do.
     public var nextDeadline: MonotonicTime {
@@ -94,6 +99,26 @@ public struct AttemptScheduler: Sendable {
         lost = nil
         state = .idle
         return cancelled.map { .cancel(attempt: $0) }
+    }
+
+    /// Takes over a session that another scheduler made. Attempts under way are cancelled; the session so far, if there
+    /// is one, is given back by the caller's own means.
+    mutating func take(_ session: Session, at now: MonotonicTime) -> [AttemptAction] {
+        let cancelled = attempts.keys.sorted()
+        attempts = [:]
+        queue = []
+        lost = nil
+        state = .idle
+        self.session = session
+        return cancelled.map { .cancel(attempt: $0) }
+    }
+
+    /// Gives the session away, for ``take(_:at:)``, and rests.
+    mutating func release() -> Session? {
+        defer { session = nil }
+        guard session != nil else { return nil }
+        state = .idle
+        return session
     }
 
     /// The nodes in the order in which to try them; those tried in this cycle already are passed over. A later list
@@ -148,6 +173,6 @@ public struct AttemptScheduler: Sendable {
 
     mutating func choose() -> [AttemptAction] {
         state = .choosing
-        return [.choose(avoiding: lost.map { avoided.union([$0]) } ?? avoided)]
+        return [.choose(avoiding: lost.map { [$0] } ?? [])]
     }
 }

@@ -25,6 +25,18 @@ public struct AttemptSettings: Sendable {
     /// The default: back-off of 50 ms to 2 s.
     public init() {}
 
+    /// For links where attempts cost money or time: back-off of 0.5 to 30 s, long deadlines.
+    public static var relaxed: AttemptSettings {
+        var settings = AttemptSettings()
+        settings.stagger = .seconds(1)
+        settings.connectDeadline = .seconds(10)
+        settings.tlsDeadline = .seconds(10)
+        settings.handshakeDeadline = .seconds(10)
+        settings.backOff = BackOff(base: .milliseconds(500), cap: .seconds(30))
+        settings.stableAfter = .seconds(30)
+        return settings
+    }
+
     /// For loss of a node within half a second: back-off of 20 to 500 ms, shorter deadlines.
     public static var fast: AttemptSettings {
         var settings = AttemptSettings()

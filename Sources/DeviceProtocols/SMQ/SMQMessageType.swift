@@ -66,6 +66,15 @@ public enum SMQSize {
     public static let maximumUID = 255
 }
 
+/// Texts in a broker's Disconnect that a client has to know.
+public enum SMQGoodbye {
+    /// Another client with the same unique id has taken the place (the vendor's broker says it so).
+    public static let reconnect = "reconnect"
+    /// The broker wants to end and asks this client to find another node, at once. Other clients take it for the end;
+    /// ours knows that the session is served for a while yet.
+    public static let drain = "drain"
+}
+
 /// The answer to a connect.
 public struct SMQConnackCode: RawRepresentable, Hashable, Sendable {
     /// The byte on the wire.

@@ -33,6 +33,15 @@ public final class NameResolver: Sendable {
         core = ResolverCore(configuration)
     }
 
+    /// The process's own, which asks the system's servers. It is shared, so that a thousand clients of one name cost one
+    /// thread and one question.
+    public static let shared = NameResolver(checked: ResolverConfiguration())
+
+    private init(checked configuration: ResolverConfiguration) {
+        self.configuration = configuration
+        core = ResolverCore(configuration)
+    }
+
     /// Ends the thread, which needs a moment; lookups under way fail with `closed`.
     deinit { core.shutDown() }
 

@@ -62,7 +62,7 @@ extension SMQBrokerStateMachine {
                 }
             }
             peers[old].observers = []
-            end(old, .takenOver, text: "reconnect")
+            end(old, .takenOver, text: SMQGoodbye.reconnect)
         }
         queue(to: slot) { [framing = peers[slot].framing] in
             $0.writeSMQConnack(.accepted, etid: etid, framing: framing)

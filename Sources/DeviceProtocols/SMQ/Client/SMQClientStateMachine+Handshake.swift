@@ -68,6 +68,8 @@ extension SMQClientStateMachine {
                 pongAwaited = nil
             }
             events.append(.pong(pongs))
+        case (.open, .disconnect(SMQGoodbye.drain)):
+            events.append(.askedToLeave)
         case (_, .disconnect(let reason)):
             phase = .over
             events.append(.disconnected(reason: reason))
