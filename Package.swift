@@ -119,7 +119,8 @@ let package = Package(
         .executableTarget(
             name: "OutboxWriter", dependencies: ["Outbox"], path: "Tests/OutboxWriter", swiftSettings: strict),
         .testTarget(
-            name: "OutboxTests", dependencies: ["Outbox", "OutboxWriter", "DeviceCore"], swiftSettings: strict),
+            name: "OutboxTests", dependencies: ["Outbox", "OutboxWriter", "DeviceCore", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "DeviceSimulatorTests", dependencies: ["DeviceSimulator", "DeviceCore"], swiftSettings: strict),
         .testTarget(
@@ -154,10 +155,15 @@ let package = Package(
                 logging,
             ],
             swiftSettings: strict),
+        // Killed by its tests while it publishes.
+        .executableTarget(
+            name: "DeliveryWriter", dependencies: ["ClusterClient", "DeviceProtocols", "Outbox", nioCore],
+            path: "Tests/DeliveryWriter", swiftSettings: strict),
         .testTarget(
             name: "ClusterClientTests",
             dependencies: [
-                "ClusterClient", "Outbox", "SMQBroker", "DeviceTransport", "DeviceProtocols", "DeviceCore",
+                "ClusterClient", "DeliveryWriter", "Outbox", "SMQBroker", "DeviceTransport", "DeviceProtocols",
+                "DeviceCore",
                 "TestSupport", nioCore, nioPosix, logging,
             ],
             swiftSettings: strict),
