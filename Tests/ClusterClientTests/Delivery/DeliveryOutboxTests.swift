@@ -34,8 +34,8 @@ import Testing
         try await sender.isDelivered()
         let all = handled.all
         #expect(Set(all).count == all.count)
-        let missing = Set(promised()).subtracting(all)
-        #expect(missing.isEmpty)
+        let missing = Set(promised()).subtracting(all).count
+        #expect(missing == 0)
         // Nor is there anything that nobody published: at most one for each kill was not promised yet.
         #expect(all.count - promised().count <= 12)
         try await sender.stop()
@@ -124,10 +124,10 @@ import Testing
         try await sender.isDelivered()
         switch policy {
         case .reject:
-            #expect(refused > 100 && handled.all == taken)
+            #expect(refused > 100 && handled.all.sorted() == taken.sorted())
         case .dropOldest:
             #expect(refused == 0 && counters.dropped > 100)
-            #expect(handled.all == Array(taken.dropFirst(Int(counters.dropped))))
+            #expect(handled.all.sorted() == taken.dropFirst(Int(counters.dropped)).sorted())
             var told: UInt64 = 0
             while told < counters.dropped {
                 told += try await sender.event("what was dropped") { event in
@@ -150,7 +150,7 @@ import Testing
         let first = try await rig.sender(node.port)
         try await first.publish("first", .log(isDurable: true))
         let outbox = rig.outbox()
-        let second = try await TestClient.connected(node.port, "second") { $0.outbox = outbox }
+        let second = try TestClient(node.port, "second") { $0.outbox = outbox }
         let failure = try await second.event("a failure") {
             if case .outboxFailed(let error) = $0 { error } else { nil }
         }
@@ -158,7 +158,7 @@ import Testing
         let error = await #expect(throws: DeviceError.self) { try await second.publish("second", .log()) }
         #expect(error?.code == .busy)
         // It does not keep the client from all else.
-        #expect(second.client.isConnected)
+        try await eventually("a session") { second.client.isConnected }
         try await first.isDelivered()
         try await first.stop()
         _ = try await second.event("the outbox") { if case .outboxRecovered = $0 { true } else { nil } }

@@ -87,6 +87,8 @@ extension TestClient {
 
     /// Waits until nothing waits to be delivered.
     func isDelivered(within limit: Duration = .seconds(40)) async throws {
+        // An outbox that is not open yet has nothing that waits.
+        try? await client.synchronizeOutbox()
         try await eventually("everything delivered", within: limit) { [client] in
             let counters = client.deliveryCounters
             return SMQPriority.allCases.allSatisfy { counters[$0].waiting == 0 }
