@@ -44,7 +44,7 @@ let package = Package(
             providers: [.apt(["libgpiod-dev"])]),
         .target(name: "CDeviceShim", dependencies: ["libgpiod"], exclude: ["libgpiod"]),
         .systemLibrary(
-            name: "openssl", path: "Sources/CNetShim/openssl", pkgConfig: "libcrypto",
+            name: "openssl", path: "Sources/CNetShim/openssl", pkgConfig: "openssl",
             providers: [.apt(["libssl-dev"])]),
         .systemLibrary(
             name: "cares", path: "Sources/CNetShim/cares", pkgConfig: "libcares",
@@ -145,7 +145,8 @@ let package = Package(
         .testTarget(
             name: "DeviceTransportTests",
             dependencies: [
-                "DeviceTransport", "DeviceProtocols", "DeviceCore", "TestSupport", nioCore, nioPosix, logging,
+                "DeviceTransport", "DeviceProtocols", "DeviceCore", "TestSupport", nioCore, nioEmbedded, nioPosix,
+                logging,
             ],
             swiftSettings: strict),
         .testTarget(

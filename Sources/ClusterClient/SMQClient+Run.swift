@@ -1,5 +1,6 @@
 public import DeviceCore
 import DeviceProtocols
+import DeviceTransport
 import NIOCore
 
 extension SMQClient {
@@ -18,6 +19,8 @@ extension SMQClient {
         guard !configuration.brokers.isEmpty else {
             throw DeviceError(.invalidArgument, "the client has no broker to connect to")
         }
+        let isSecure = configuration.brokers.contains(where: \.isSecure)
+        let tls = isSecure ? try TLSClientContext(configuration.tls, logger: logger) : nil
         // A task of its own, so that it can close the outbox after the cancellation.
         let delivering = Task { await deliver() }
         let ended = eventLoop.makePromise(of: DeviceError?.self)
@@ -25,7 +28,7 @@ extension SMQClient {
             valueType: SMQConnections.self, eventLoop: eventLoop)
         let error = await withTaskCancellationHandler {
             eventLoop.execute {
-                let new = SMQConnections(self, ended: ended)
+                let new = SMQConnections(self, tls: tls, ended: ended)
                 connections.value = new
                 new.start()
             }

@@ -19,6 +19,8 @@ public struct SMQClientConfiguration: Sendable {
     public var information = ""
     /// Nil sends none.
     public var credentials: Credentials?
+    /// For smqs:// and wss://: whom to trust, and what to show.
+    public var tls = TLSClientConfiguration()
     /// The way to choose among nodes that are well. By chance unless told otherwise, so that many clients spread.
     public var nodePolicy: any NodePolicy = RandomPolicy()
     /// How soon a silent node is noticed.

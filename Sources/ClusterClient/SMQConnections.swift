@@ -15,6 +15,7 @@ final class SMQConnections: ClusterConnections {
     }
 
     private let client: SMQClient
+    private let tls: TLSClientContext?
     private let ended: EventLoopPromise<DeviceError?>
     private lazy var keeper = ClusterKeeper(client.configuration, eventLoop: client.eventLoop, connections: self)
     private var connections: [UInt64: Connection] = [:]
@@ -33,8 +34,9 @@ final class SMQConnections: ClusterConnections {
     /// When which attempt last told a node the unique id, which ends other connections with it at that node.
     private var lastConnect: (attempt: UInt64, at: MonotonicTime)?
 
-    init(_ client: SMQClient, ended: EventLoopPromise<DeviceError?>) {
+    init(_ client: SMQClient, tls: TLSClientContext?, ended: EventLoopPromise<DeviceError?>) {
         self.client = client
+        self.tls = tls
         self.ended = ended
     }
 
@@ -62,17 +64,20 @@ final class SMQConnections: ClusterConnections {
         var options = TCPConnector.Options()
         options.timeout = client.configuration.attempts.connectDeadline
         options.unacknowledged = client.configuration.liveness.noticesWithin
+        options.tls = url.isSecure ? tls : nil
+        options.tlsTimeout = client.configuration.attempts.tlsDeadline
         let bound = NIOLoopBound((connections: self, handler: handler), eventLoop: client.eventLoop)
         TCPConnector.connect(
             to: endpoint, url: url, options: options, eventLoop: client.eventLoop,
             onChannel: { bound.value.connections.connections[attempt]?.channel = $0 },
+            onSecured: { bound.value.connections.keeper.secured(attempt) },
             onRefusal: { bound.value.connections.failed(attempt, .failed($0)) },
             install: { try $0.pipeline.syncOperations.addHandler(bound.value.handler) }
         ).whenComplete { result in
             let connections = bound.value.connections
             switch result {
             case .success(let channel):
-                connections.keeper.connected(attempt, isSecured: false)
+                connections.keeper.connected(attempt, isSecured: url.isSecure)
                 // One that ends before the session's handler came, a refused WebSocket, must not be waited for.
                 channel.closeFuture.whenComplete { _ in bound.value.connections.failed(attempt, .lost) }
             case .failure(let error):

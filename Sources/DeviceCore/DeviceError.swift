@@ -35,6 +35,8 @@ public struct DeviceError: Error, Sendable, CustomStringConvertible {
         public static let timedOut = Code("timed-out")
         /// The session or request ended before the operation did.
         public static let closed = Code("closed")
+        /// A peer's certificate is not valid, not trusted, or for another name.
+        public static let certificate = Code("certificate")
         /// A settings file or flag is wrong.
         public static let configuration = Code("configuration")
     }

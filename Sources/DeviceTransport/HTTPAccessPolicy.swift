@@ -10,6 +10,9 @@ public struct HTTPAccessPolicy: Sendable {
     public var token: String?
     /// Lets every Host and Origin in, for existing third-party pages and devices.
     public var isOpen: Bool
+    /// Whether the Host is checked. Not with TLS: there a browser has found the name in the certificate, so a foreign
+    /// name that points here gets nothing.
+    var checksHost = true
 
     /// A policy.
     public init(names: Set<String> = [], token: String? = nil, isOpen: Bool = false) {
@@ -25,7 +28,7 @@ public struct HTTPAccessPolicy: Sendable {
     func refusal(of request: HTTPRequest, needsToken: Bool) -> HTTPResponse? {
         guard !isOpen else { return nil }
         // A device without a Host header is not a browser.
-        if let host = request.header("Host"), !isOwn(hostName(of: host)) {
+        if checksHost, let host = request.header("Host"), !isOwn(hostName(of: host)) {
             return .text(
                 403, "The name \"\(host.prefix(100))\" is not one of this server's. Use its address or localhost.")
         }

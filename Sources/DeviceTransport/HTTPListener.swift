@@ -24,11 +24,14 @@ public final class HTTPListener: Sendable {
 
     /// The address that the system gave; the port is the real one where 0 was asked for.
     public let address: ListenAddress
+    /// Whether connections are secured: the pages are at https://, and streams at smqs:// and wss://.
+    public let isSecure: Bool
     private let channel: any Channel
     private let shared: HTTPListenerShared
 
-    private init(address: ListenAddress, channel: any Channel, shared: HTTPListenerShared) {
+    private init(address: ListenAddress, isSecure: Bool, channel: any Channel, shared: HTTPListenerShared) {
         self.address = address
+        self.isSecure = isSecure
         self.channel = channel
         self.shared = shared
     }
@@ -38,12 +41,16 @@ public final class HTTPListener: Sendable {
 
     /// Begins to listen.
     ///
+    /// - Parameter tls: secures every connection; there is no plain service on that port then.
     /// - Throws: ``DeviceError``: `busy` for a port in use, `permission` for a port below 1024 without the right,
     ///   `unavailable` for an address that this machine does not have.
     public static func start(
         on address: ListenAddress, eventLoop: any EventLoop, routes: HTTPRoutes,
-        access: HTTPAccessPolicy = HTTPAccessPolicy(), limits: Limits = Limits(), logger: Logger
+        access: HTTPAccessPolicy = HTTPAccessPolicy(), limits: Limits = Limits(),
+        tls: TLSServerContext? = nil, logger: Logger
     ) async throws(DeviceError) -> HTTPListener {
+        var access = access
+        access.checksHost = tls == nil
         let shared = HTTPListenerShared(routes: routes, access: access, limits: limits, logger: logger)
         let bootstrap = ServerBootstrap(group: eventLoop)
             .serverChannelOption(.backlog, value: 1024)
@@ -54,15 +61,40 @@ public final class HTTPListener: Sendable {
             )
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let tls { try secure(channel, tls, limits, logger) }
                     try channel.pipeline.syncOperations.addHandler(StreamDetectionHandler(shared))
                 }
             }
         do {
             let channel = try await bootstrap.bind(host: address.host, port: address.port).get()
             let bound = ListenAddress(host: address.host, port: channel.localAddress?.port ?? address.port)
-            return HTTPListener(address: bound, channel: channel, shared: shared)
+            return HTTPListener(address: bound, isSecure: tls != nil, channel: channel, shared: shared)
         } catch {
             throw address.explain(error, tool: "ss -ltnp")
+        }
+    }
+
+    private static func secure(
+        _ channel: any Channel, _ tls: TLSServerContext, _ limits: Limits, _ logger: Logger
+    ) throws(DeviceError) {
+        let client = channel.remoteAddress?.plainAddress ?? "local"
+        let handler = try tls.makeHandler(client: client, timeout: limits.head) { result in
+            switch result {
+            case .success(let info):
+                logger.debug(
+                    "a connection is secure",
+                    metadata: [
+                        "client": "\(client)", "version": "\(info.version)", "resumed": "\(info.isResumed)",
+                        "subject": "\(info.peerSubject ?? "none")",
+                    ])
+            case .failure(let error):
+                logger.debug("no secure connection", metadata: ["client": "\(client)", "error": "\(error)"])
+            }
+        }
+        do {
+            try channel.pipeline.syncOperations.addHandler(handler)
+        } catch {
+            throw DeviceError(.closed, "the connection of \(client) is closed", cause: error)
         }
     }
 

@@ -18,6 +18,8 @@ final class StreamDetectionHandler: ChannelInboundHandler, RemovableChannelHandl
     static let headLimit = 8192
     /// The answer to such a head.
     static let longHead = HTTPResponse.text(431, "The request's head is longer than \(headLimit) bytes.")
+    /// The answer to a client that speaks TLS where there is none.
+    static let noTLS = HTTPResponse.text(400, "This port speaks no TLS: use http://, ws:// or smq://.")
     /// Time for a refusal to reach a client.
     static let lingerTime = TimeAmount.seconds(2)
 
@@ -63,6 +65,8 @@ final class StreamDetectionHandler: ChannelInboundHandler, RemovableChannelHandl
         // What follows a request that was refused is nobody's.
         guard !isDone else { return }
         buffer.writeImmutableBuffer(bytes)
+        // The first byte of TLS (RFC 8446, section 5.1): who speaks it learns at once that he is wrong here.
+        if buffer.readableBytesView.first == 0x16 { return refuse(context, Self.noTLS) }
         guard let end = buffer.readableBytesView.firstRange(of: [13, 10, 13, 10])?.upperBound else {
             if buffer.readableBytes > Self.headLimit {
                 refuse(context, Self.longHead)

@@ -12,6 +12,10 @@ public enum TCPConnector {
         /// When the kernel gives up a connection whose data nobody acknowledges (TCP_USER_TIMEOUT); nil for its own
         /// time, a quarter of an hour.
         public var unacknowledged: Duration?
+        /// For secure addresses.
+        public var tls: TLSClientContext?
+        /// Time for the TLS handshake.
+        public var tlsTimeout: Duration = .seconds(5)
 
         /// The usual times.
         public init() {}
@@ -22,22 +26,22 @@ public enum TCPConnector {
     /// - Parameters:
     ///   - url: framing and path, and the name that goes into the Host header.
     ///   - onChannel: gets the channel at once, before it is connected: closing it ends the attempt.
-    ///   - onRefusal: told when the connection is up, but the other end answers with HTTP instead of a WebSocket, or
-    ///     does not answer in time; the connection is then closed.
-    ///   - install: adds the session's handlers.
-    /// - Returns: the connection, or a ``DeviceError``: `unavailable` with what to check, `timedOut`, `unsupported` for
-    ///   TLS.
+    ///   - onSecured: told when TLS is up.
+    ///   - onRefusal: told when the connection is up, but the TLS handshake fails, or the other end answers with HTTP
+    ///     instead of a WebSocket, or does not answer in time; the connection is then closed.
+    ///   - install: adds the session's handlers, with TLS when its handshake is done.
+    /// - Returns: the connection, or a ``DeviceError``: `unavailable` with what to check, `timedOut`, `invalidArgument`
+    ///   for a secure address without `tls`.
     public static func connect(
         to endpoint: Endpoint, url: BrokerURL, options: Options, eventLoop: any EventLoop,
         onChannel: @escaping @Sendable (any Channel) -> Void,
+        onSecured: @escaping @Sendable () -> Void = {},
         onRefusal: @escaping @Sendable (DeviceError) -> Void,
         install: @escaping @Sendable (any Channel) throws -> Void
     ) -> EventLoopFuture<any Channel> {
-        guard !url.isSecure else {
+        guard !url.isSecure || options.tls != nil else {
             return eventLoop.makeFailedFuture(
-                DeviceError(
-                    .unsupported, "\(url) needs TLS, which this version does not have yet",
-                    hint: "Use smq:// or ws://"))
+                DeviceError(.invalidArgument, "\(url) needs TLS, which was not set up"))
         }
         var bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(.nanoseconds(options.timeout.wholeNanoseconds))
@@ -47,13 +51,30 @@ public enum TCPConnector {
             )
             .channelInitializer { channel in
                 onChannel(channel)
-                return channel.eventLoop.makeCompletedFuture {
+                @Sendable func installSession() throws {
                     if url.framing == .webSocket {
                         try WebSocketClient.install(
                             on: channel, url: url, timeout: options.timeout, onRefusal: onRefusal, session: install)
                     } else {
                         try install(channel)
                     }
+                }
+                return channel.eventLoop.makeCompletedFuture {
+                    guard let tls = options.tls, url.isSecure else { return try installSession() }
+                    // The name is checked, not the node's address.
+                    let handler = try tls.makeHandler(
+                        serverName: url.host, port: url.port, timeout: options.tlsTimeout
+                    ) { result in
+                        do {
+                            _ = try result.get()
+                            onSecured()
+                            try installSession()
+                        } catch {
+                            onRefusal(error as? DeviceError ?? DeviceError(.closed, "\(url) is closed", cause: error))
+                            channel.close(promise: nil)
+                        }
+                    }
+                    try channel.pipeline.syncOperations.addHandler(handler)
                 }
             }
         if let time = options.unacknowledged {

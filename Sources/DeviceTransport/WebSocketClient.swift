@@ -97,6 +97,11 @@ final class UpgradeStarter: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if let error = error as? DeviceError {
+            // From TLS, which knows better.
+            onRefusal(error)
+            return context.close(promise: nil)
+        }
         refuse(context, .protocolViolation, "\(url) did not answer as a web server does")
     }
 

@@ -1,4 +1,5 @@
 import DeviceCore
+import DeviceProtocols
 import DeviceTransport
 import DeviceWeb
 import Logging
@@ -10,15 +11,21 @@ struct EmbeddedBroker: Sendable {
     let broker: SMQBroker
     let listener: HTTPListener
     let token: String?
+    /// Where the device of this process connects to.
+    let ownURL: BrokerURL
+    /// With TLS: a plain port on loopback, behind a secret of this process, for the device of this process alone. The
+    /// certificate is for the names that others use.
+    private let ownListener: HTTPListener?
 
     /// Starts both on one port.
     ///
     /// - Parameters:
     ///   - address: exactly this one, or nil for port 8080 or the next free one of `defaultHost`.
     ///   - access: who may use them.
+    ///   - tls: secures both.
     static func start(
-        on address: ListenAddress?, defaultHost: String, access: HTTPAccessPolicy, eventLoop: any EventLoop,
-        logger: Logger
+        on address: ListenAddress?, defaultHost: String, access: HTTPAccessPolicy, tls: TLSServerContext? = nil,
+        eventLoop: any EventLoop, logger: Logger
     ) async throws(DeviceError) -> EmbeddedBroker {
         let broker = SMQBroker(eventLoop: eventLoop, logger: logger)
         var routes = WebPages.routes
@@ -29,8 +36,8 @@ struct EmbeddedBroker: Sendable {
         for candidate in candidates {
             do throws(DeviceError) {
                 let listener = try await HTTPListener.start(
-                    on: candidate, eventLoop: eventLoop, routes: routes, access: access, logger: logger)
-                return EmbeddedBroker(broker: broker, listener: listener, token: access.token)
+                    on: candidate, eventLoop: eventLoop, routes: routes, access: access, tls: tls, logger: logger)
+                return try await EmbeddedBroker(broker, listener, access, eventLoop: eventLoop, logger: logger)
             } catch {
                 failure = failure ?? error
                 if error.code != .busy { break }
@@ -39,9 +46,34 @@ struct EmbeddedBroker: Sendable {
         throw failure ?? DeviceError(.unavailable, "no address to listen on")
     }
 
+    private init(
+        _ broker: SMQBroker, _ listener: HTTPListener, _ access: HTTPAccessPolicy, eventLoop: any EventLoop,
+        logger: Logger
+    ) async throws(DeviceError) {
+        self.broker = broker
+        self.listener = listener
+        token = access.token
+        var address = listener.address
+        var secret = access.token
+        if listener.isSecure {
+            let own = try OpenSSLCrypto().accessToken()
+            let inner = try await HTTPListener.start(
+                on: ListenAddress(host: "127.0.0.1", port: 0), eventLoop: eventLoop, routes: broker.routes(),
+                access: HTTPAccessPolicy(token: own), logger: logger)
+            (address, secret, ownListener) = (inner.address, own, inner)
+        } else {
+            if address.host == "0.0.0.0" { address.host = "127.0.0.1" }
+            if address.host == "::" { address.host = "::1" }
+            ownListener = nil
+        }
+        ownURL = try BrokerURL("smq://\(address)/smq.lsp" + (secret.map { "?token=\($0)" } ?? ""))
+    }
+
     func stop() async {
         await listener.stopAccepting()
+        await ownListener?.stopAccepting()
         await broker.shutDown()
         await listener.close()
+        await ownListener?.close()
     }
 }

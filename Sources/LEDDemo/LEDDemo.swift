@@ -103,23 +103,25 @@ struct LEDDemo: Sendable {
             access.token = token.value
             if let warning = token.warning { output.report(.warning(warning)) }
         }
+        let tls = try options.tlsIdentity.map { identity throws(DeviceError) in
+            try TLSServerContext(TLSServerConfiguration(identity: identity), logger: logger)
+        }
         return try await EmbeddedBroker.start(
-            on: options.listen, defaultHost: options.isLAN ? "0.0.0.0" : "127.0.0.1", access: access,
+            on: options.listen, defaultHost: options.isLAN ? "0.0.0.0" : "127.0.0.1", access: access, tls: tls,
             eventLoop: eventLoop, logger: logger)
     }
 
     private func clientConfiguration(
         _ board: DemoBoard, _ embedded: EmbeddedBroker?
     ) throws(DeviceError) -> SMQClientConfiguration {
-        var brokers = options.brokers
-        if let embedded {
-            var own = embedded.listener.address
-            if own.host == "0.0.0.0" { own.host = "127.0.0.1" }
-            if own.host == "::" { own.host = "::1" }
-            brokers = [try BrokerURL("smq://\(own)/smq.lsp" + (embedded.token.map { "?token=\($0)" } ?? ""))]
-        }
+        let brokers = embedded.map { [$0.ownURL] } ?? options.brokers
         var configuration = SMQClientConfiguration(
-            brokers: brokers, uid: options.uid ?? MachineIdentity.uid(isSimulated: board.simulated != nil))
+            brokers: brokers, uid: options.uid ?? MachineIdentity.uid(isSimulated: board.simulated != nil),
+            profile: options.profile)
+        configuration.keepsStandby = options.keepsStandby
+        configuration.resolver = try options.dns.map { dns throws(DeviceError) in try NameResolver(dns) }
+        configuration.tls.identity = options.tlsIdentity
+        if let file = options.tlsAuthorities { configuration.tls.trustRoots = .file(file) }
         configuration.information = options.name ?? HostName.current
         // The public demo's password; its broker ignores it. Another one comes by DEVICE_PASSWORD.
         let password = Environment.value("DEVICE_PASSWORD") ?? "qwerty"
@@ -153,7 +155,8 @@ struct LEDDemo: Sendable {
                 isSimulated: board.simulated != nil, leds: leds.count))
         guard let embedded else { return }
         let query = embedded.token.map { "?token=\($0)" } ?? ""
-        let pages = embedded.listener.address.reachable.map { "http://\($0)/\(query)" }
+        let scheme = embedded.listener.isSecure ? "https" : "http"
+        let pages = embedded.listener.address.reachable.map { "\(scheme)://\($0)/\(query)" }
         // For a phone's camera; the address also stands there in letters.
         if options.isLAN, output.style == .screen, let page = pages.first,
             let code = try? QRCode(text: page, errorCorrection: .low)

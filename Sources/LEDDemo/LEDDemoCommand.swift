@@ -22,9 +22,33 @@ struct LEDDemoCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A SMQ broker; several mean several nodes, tried in turn. Example: --broker smq://broker.local:80/smq.lsp",
+            """
+            A SMQ broker. A name stands for all nodes that the DNS gives for it; several --broker mean several nodes. \
+            Example: --broker smq://cluster.local:80/smq.lsp
+            """,
             valueName: "url"))
     var broker: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            How soon a silent node is left: relaxed (75 s), normal (4.5 s), fast (0.4 s). Example: --profile fast
+            """,
+            valueName: "profile"))
+    var profile = "normal"
+
+    @Flag(
+        help: """
+            Keep a second session at another node, which takes over without a handshake. Example: --standby --profile \
+            fast
+            """)
+    var standby = false
+
+    @Option(
+        help: ArgumentHelp(
+            "DNS servers to ask instead of the system's. Example: --dns 192.168.1.1 or --dns 127.0.0.1:5353",
+            valueName: "addr[:port]"))
+    var dns: String?
 
     @Option(
         help: ArgumentHelp(
@@ -92,6 +116,27 @@ struct LEDDemoCommand: AsyncParsableCommand {
     var uid: String?
 
     @Option(
+        help: ArgumentHelp(
+            """
+            A PEM file with the authorities that may have signed a smqs:// or wss:// broker's certificate, in place of \
+            the system's; with --listen, that of the embedded broker. Example: --tls-ca /etc/leddemo/ca.pem
+            """,
+            valueName: "file"))
+    var tlsCa: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            A PEM file with a certificate and its intermediate ones. With --broker it is shown to brokers that ask for \
+            one; otherwise the embedded broker and the page speak TLS with it (https). A changed file is noticed.
+            """,
+            valueName: "file"))
+    var tlsCertificate: String?
+
+    @Option(help: ArgumentHelp("The certificate's key: a PEM file or a pkcs11: address.", valueName: "file"))
+    var tlsKey: String?
+
+    @Option(
         name: .customLong("for"),
         help: ArgumentHelp("End after this time: 10s, 500ms, 2m. Example: --for 10s", valueName: "duration"))
     var duration: String?
@@ -113,18 +158,15 @@ struct LEDDemoCommand: AsyncParsableCommand {
 
     /// All flags, for the environment and the settings file.
     private static let flags: [FlagDescription] = [
-        .list("broker"), .option("listen"), .flag("lan"), .flag("open"), .option("board"), .list("led", separator: ";"),
-        .option("button"), .option("on-exit"), .option("name"), .option("uid"), .option("for"), .flag("json"),
-        .flag("verbose"), .option("config"),
+        .list("broker"), .option("profile"), .flag("standby"), .option("dns"), .option("listen"), .flag("lan"),
+        .flag("open"), .option("board"), .list("led", separator: ";"), .option("button"), .option("on-exit"),
+        .option("name"), .option("uid"), .option("tls-ca"), .option("tls-certificate"), .option("tls-key"),
+        .option("for"), .flag("json"), .flag("verbose"), .option("config"),
     ]
 
     static func main() async {
         do throws(DeviceError) {
-            // DEVICE_PASSWORD and DEVICE_TOKEN are secrets and so no flags: anybody can read another process's flags.
-            // The others are those of smq-broker and LoRaGateway.
-            let arguments = try SettingsSources.arguments(
-                flags: flags,
-                ignoring: ["DEVICE_PASSWORD", "DEVICE_TOKEN", "DEVICE_MAX_CLIENTS", "DEVICE_MAX_GATEWAYS"])
+            let arguments = try SettingsSources.arguments(flags: flags, ignoring: DeviceVariables.all)
             await main(arguments)
         } catch {
             StandardError.write("LEDDemo: \(error.description.printable)\n")
@@ -147,6 +189,13 @@ struct LEDDemoCommand: AsyncParsableCommand {
     func options() throws(DeviceError) -> LEDDemoOptions {
         var options = LEDDemoOptions()
         for text in broker { options.brokers.append(try BrokerURL(text)) }
+        guard let profile = ClusterProfile(rawValue: profile) else {
+            throw DeviceError(
+                .invalidArgument, "--profile \(profile) is unknown", hint: "Use relaxed, normal or fast")
+        }
+        options.profile = profile
+        options.keepsStandby = standby
+        options.dns = try dns.map { text throws(DeviceError) in try ResolverConfiguration(servers: text) }
         if let listen { options.listen = try ListenAddress(listen) }
         if !broker.isEmpty, listen != nil || lan || open {
             throw DeviceError(
@@ -187,6 +236,8 @@ struct LEDDemoCommand: AsyncParsableCommand {
             }
             options.uid = Array(uid.utf8)
         }
+        options.tlsAuthorities = tlsCa
+        options.tlsIdentity = try TLSIdentity(certificate: tlsCertificate, key: tlsKey)
         options.name = name
         options.duration = try duration.map { text throws(DeviceError) in try DurationText.parse(text) }
         options.isJSON = json

@@ -6,6 +6,9 @@ import DeviceTransport
 /// The command line, checked.
 struct LEDDemoOptions: Sendable {
     var brokers: [BrokerURL] = []
+    var profile = ClusterProfile.normal
+    var keepsStandby = false
+    var dns: ResolverConfiguration?
     var listen: ListenAddress?
     var isLAN = false
     var isOpen = false
@@ -18,6 +21,10 @@ struct LEDDemoOptions: Sendable {
     var name: String?
     /// The unique id for brokers, or nil for the machine's.
     var uid: [UInt8]?
+    /// A file with the authorities that are trusted, or nil for the system's.
+    var tlsAuthorities: String?
+    /// The device's certificate for brokers, or the embedded broker's.
+    var tlsIdentity: TLSIdentity?
     var duration: Duration?
     var isJSON = false
     var isVerbose = false

@@ -61,15 +61,9 @@ struct LoRaGatewayCommand: AsyncParsableCommand {
         .option("listen"), .flag("lan"), .option("max-gateways"), .option("for"), .flag("json"), .option("config"),
     ]
 
-    /// The environment is shared with the programs that may run beside this one.
-    private static let variablesOfOthers: Set<String> = [
-        "DEVICE_BOARD", "DEVICE_BROKER", "DEVICE_BUTTON", "DEVICE_LED", "DEVICE_MAX_CLIENTS", "DEVICE_NAME",
-        "DEVICE_ON_EXIT", "DEVICE_OPEN", "DEVICE_PASSWORD", "DEVICE_TOKEN", "DEVICE_UID", "DEVICE_VERBOSE",
-    ]
-
     static func main() async {
         do throws(DeviceError) {
-            await main(try SettingsSources.arguments(flags: flags, ignoring: variablesOfOthers))
+            await main(try SettingsSources.arguments(flags: flags, ignoring: DeviceVariables.all))
         } catch {
             fail(error)
         }

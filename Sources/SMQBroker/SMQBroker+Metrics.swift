@@ -35,6 +35,12 @@ extension SMQBroker.Snapshot {
             Metric(
                 .counter, "smq_broker_refused_total", "Connections refused at the limit.", statistics.refusedAtLimit),
             Metric(
+                .counter, "smq_broker_asked_to_leave_total", "Clients asked to find another node.",
+                statistics.askedToLeave),
+            Metric(
+                .counter, "smq_broker_refused_while_draining_total", "Connections refused while draining.",
+                statistics.refusedWhileDraining),
+            Metric(
                 .counter, "smq_broker_closed_total", "Sessions ended, by reason.", label: "reason",
                 closed.sorted { $0.label < $1.label }),
         ]

@@ -39,7 +39,8 @@ public final class SMQBroker: Sendable {
         public var statistics: SMQBrokerStatistics
     }
 
-    private let eventLoop: any EventLoop
+    /// Where all its clients live; a listener for it must be on the same one.
+    public let eventLoop: any EventLoop
     private let core: NIOLoopBoundBox<SMQBrokerCore>
 
     /// Makes a broker whose clients live on one event loop.
@@ -74,6 +75,26 @@ public final class SMQBroker: Sendable {
         let future = eventLoop.submit { bound.value.snapshot() }
         return (try? await future.get())
             ?? Snapshot(clients: 0, topics: 0, queuedBytes: 0, statistics: SMQBrokerStatistics())
+    }
+
+    /// Takes no new clients and asks those that are here to find another node, each at its own moment within `time`.
+    ///
+    /// They are served until they go, or until `grace` after that time. Returns when all have gone or the time is over;
+    /// then call ``shutDown(reason:)``.
+    public func drain(within time: Duration = .seconds(1), grace: Duration = .seconds(2)) async {
+        let bound = core
+        let isEmpty = eventLoop.makePromise(of: Void.self)
+        eventLoop.execute { bound.value.drain(within: time, isEmpty) }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await isEmpty.futureResult.get() }
+            group.addTask {
+                try? await Task.sleep(for: time + grace)
+                // Ends the other wait.
+                isEmpty.succeed(())
+            }
+            await group.next()
+            group.cancelAll()
+        }
     }
 
     /// Says goodbye to every client and closes their connections.

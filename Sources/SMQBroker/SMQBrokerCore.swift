@@ -42,7 +42,8 @@ final class SMQBrokerCore {
     func refusal(framing: SMQFraming, address: String) -> ByteBuffer {
         var output = ByteBuffer()
         output.writeSMQInit(seed: 0, address: address, framing: framing)
-        let reason = isShutDown ? "the broker ends" : "the broker has as many clients as it allows"
+        let reason =
+            isShutDown || machine.isDraining ? "the broker ends" : "the broker has as many clients as it allows"
         output.writeSMQConnack(.unavailable, etid: 0, reason: reason, framing: framing)
         return output
     }
@@ -95,6 +96,21 @@ final class SMQBrokerCore {
         SMQBroker.Snapshot(
             clients: machine.clientCount, topics: machine.topicCount, queuedBytes: machine.queuedByteCount,
             statistics: machine.statistics)
+    }
+
+    /// Asks clients to leave, each at its moment; the promise succeeds when all have gone.
+    func drain(within time: Duration, _ isEmpty: EventLoopPromise<Void>) {
+        machine.drain(within: time, now: Self.now)
+        settle()
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(5)) { task in
+            let core = bound.value
+            core.machine.askToLeave(now: Self.now)
+            core.settle()
+            guard core.handlers.isEmpty || core.isShutDown else { return }
+            task.cancel()
+            isEmpty.succeed(())
+        }
     }
 
     func shutDown(reason: String) -> [EventLoopFuture<Void>] {

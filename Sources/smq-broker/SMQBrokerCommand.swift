@@ -16,7 +16,8 @@ struct SMQBrokerCommand: AsyncParsableCommand {
         commandName: "smq-broker",
         abstract: "A SMQ broker with the LED page: raw SMQ and WebSocket at /smq.lsp, the page at /, on one port.",
         discussion: """
-            /health and /metrics (Prometheus text) are for machines. It ends with SIGTERM or SIGINT.
+            /health and /metrics (Prometheus text) are for machines. SIGTERM asks the clients to find another node \
+            and ends when they have gone; SIGINT, or a second signal, ends at once.
 
             Exit status: 0 done, 64 usage, 69 unavailable, 77 permission.
             """)
@@ -37,8 +38,34 @@ struct SMQBrokerCommand: AsyncParsableCommand {
     @Flag(help: "With --lan: no token and no check of Host and Origin, for pages and devices of others.")
     var open = false
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            A PEM file with this server's certificate and the intermediate ones: the port then speaks TLS only \
+            (https, wss, smqs). A changed file is noticed. Example: --tls-certificate broker.pem --tls-key broker.key
+            """,
+            valueName: "file"))
+    var tlsCertificate: String?
+
+    @Option(help: ArgumentHelp("The certificate's key: a PEM file or a pkcs11: address.", valueName: "file"))
+    var tlsKey: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Let in only clients whose certificate one of this PEM file's authorities has signed.", valueName: "file"))
+    var tlsClientCa: String?
+
     @Option(help: ArgumentHelp("Clients at once. Example: --max-clients 500", valueName: "number"))
     var maxClients = 10_000
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            The time over which SIGTERM spreads the requests to leave; clients are served for two seconds more. \
+            Example: --drain 10s
+            """,
+            valueName: "duration"))
+    var drain = "1s"
 
     @Flag(help: "Log each session to standard error.")
     var verbose = false
@@ -54,20 +81,13 @@ struct SMQBrokerCommand: AsyncParsableCommand {
 
     /// All flags, for the environment and the settings file.
     private static let flags: [FlagDescription] = [
-        .option("listen"), .flag("lan"), .flag("open"), .option("max-clients"), .flag("verbose"), .option("config"),
-    ]
-
-    /// The environment is shared with the device that may run beside this broker.
-    private static let variablesOfOthers: Set<String> = [
-        "DEVICE_BOARD", "DEVICE_BROKER", "DEVICE_BUTTON", "DEVICE_FOR", "DEVICE_JSON", "DEVICE_LED", "DEVICE_NAME",
-        "DEVICE_MAX_GATEWAYS", "DEVICE_ON_EXIT", "DEVICE_PASSWORD", "DEVICE_UID",
-        // A secret, and so no flag; read by AccessToken.
-        "DEVICE_TOKEN",
+        .option("listen"), .flag("lan"), .flag("open"), .option("tls-certificate"), .option("tls-key"),
+        .option("tls-client-ca"), .option("max-clients"), .option("drain"), .flag("verbose"), .option("config"),
     ]
 
     static func main() async {
         do throws(DeviceError) {
-            await main(try SettingsSources.arguments(flags: flags, ignoring: variablesOfOthers))
+            await main(try SettingsSources.arguments(flags: flags, ignoring: DeviceVariables.all))
         } catch {
             fail(error)
         }
@@ -82,6 +102,16 @@ struct SMQBrokerCommand: AsyncParsableCommand {
         do throws(DeviceError) { try await serve() } catch { Self.fail(error) }
     }
 
+    /// Until all clients have gone, or time or patience is over.
+    private static func drain(_ broker: SMQBroker, within time: Duration, orUntil signals: UnixSignalsSequence) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await broker.drain(within: time) }
+            group.addTask { for await _ in signals { break } }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
     private func serve() async throws(DeviceError) {
         let address = try ListenAddress(listen)
         guard address.isLoopback || lan else {
@@ -93,14 +123,18 @@ struct SMQBrokerCommand: AsyncParsableCommand {
         guard (1...1_000_000).contains(maxClients) else {
             throw DeviceError(.invalidArgument, "--max-clients is a number from 1 to 1000000")
         }
+        let drainTime = try DurationText.parse(drain)
         let access = lan && !open ? try AccessToken.load() : nil
         let token = access?.value
         if let warning = access?.warning { StandardError.write("smq-broker: \(warning.printable)\n") }
         OpenFiles.raiseLimit()
-
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         var logger = Logger(label: "smq-broker") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = verbose ? .debug : .notice
+        let tls = try TLSServerConfiguration(
+            certificate: tlsCertificate, key: tlsKey, clientAuthorities: tlsClientCa
+        ).map { configuration throws(DeviceError) in try TLSServerContext(configuration, logger: logger) }
+
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         var configuration = SMQBroker.Configuration()
         configuration.limits.clients = maxClients
         let broker = SMQBroker(configuration, eventLoop: group.next(), logger: logger)
@@ -112,17 +146,22 @@ struct SMQBrokerCommand: AsyncParsableCommand {
         let listener = try await HTTPListener.start(
             on: address, eventLoop: group.next(), routes: routes,
             access: HTTPAccessPolicy(names: HostName.ownNames, token: token, isOpen: open), limits: limits,
-            logger: logger)
+            tls: tls, logger: logger)
         let query = token.map { "?token=\($0)" } ?? ""
         for address in listener.address.reachable {
-            StandardOutput.write("Page: http://\(address)/\(query)\n")
-            StandardOutput.write("Broker: smq://\(address)/smq.lsp\(query)\n")
+            let secure = listener.isSecure ? "s" : ""
+            StandardOutput.write("Page: http\(secure)://\(address)/\(query)\n")
+            StandardOutput.write("Broker: smq\(secure)://\(address)/smq.lsp\(query)\n")
         }
         if open {
             StandardOutput.write(
                 "Open: anybody on this network can use this broker, and so can any web page that is open there.\n")
         }
-        for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { break }
+        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+        for await signal in signals {
+            if signal == .sigterm { await Self.drain(broker, within: drainTime, orUntil: signals) }
+            break
+        }
         // First nobody new, then the goodbye: else who comes back at once would be taken in and cut off again.
         await listener.stopAccepting()
         await broker.shutDown()

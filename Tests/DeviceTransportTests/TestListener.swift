@@ -16,6 +16,7 @@ let patient = {
 /// A listener with a page, a file, and a stream that sends back what it is sent.
 func startListener(
     access: HTTPAccessPolicy = HTTPAccessPolicy(), limits: HTTPListener.Limits = patient, port: Int = 0,
+    tls: TLSServerContext? = nil,
     _ add: (inout HTTPRoutes) -> Void = { _ in }
 ) async throws(DeviceError) -> HTTPListener {
     var routes = HTTPRoutes()
@@ -36,7 +37,7 @@ func startListener(
     add(&routes)
     return try await HTTPListener.start(
         on: ListenAddress(host: "127.0.0.1", port: port), eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
-        routes: routes, access: access, limits: limits, logger: Logger(label: "test"))
+        routes: routes, access: access, limits: limits, tls: tls, logger: Logger(label: "test"))
 }
 
 /// Says hello, then sends back each piece or each message.

@@ -1,5 +1,5 @@
 import Glibc
-import NIOCore
+public import NIOCore
 import NIOPosix
 
 /// A server of a test: each connection is handed to a closure.
@@ -15,8 +15,11 @@ public final class FakeServer: Sendable {
 
     /// Listens on loopback.
     ///
-    /// - Parameter serve: called with each connection; when it returns the connection is closed.
+    /// - Parameters:
+    ///   - prepare: adds handlers below.
+    ///   - serve: called with each connection; when it returns the connection is closed.
     public static func start(
+        prepare: @escaping @Sendable (any Channel) throws -> Void = { _ in },
         _ serve: @escaping @Sendable (RawConnection) async throws -> Void
     ) async throws -> FakeServer {
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -24,6 +27,7 @@ public final class FakeServer: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let connection = RawConnection()
+                    try prepare(channel)
                     try connection.install(on: channel)
                     Task {
                         try? await serve(connection)

@@ -7,6 +7,7 @@ public final class RawConnection: Sendable {
     private struct State {
         var received = ByteBuffer()
         var isClosed = false
+        var error: (any Error)?
         /// Counts what has happened, so that a reader waits for what it has not seen.
         var version = 0
         var waiting: [CheckedContinuation<Void, Never>] = []
@@ -27,14 +28,21 @@ public final class RawConnection: Sendable {
 
     /// Connects to a port on loopback.
     ///
-    /// - Parameter reads: false for a peer that takes nothing: nobody reads, and its socket's buffer is small.
-    public static func connect(port: Int, reads: Bool = true) async throws -> RawConnection {
+    /// - Parameters:
+    ///   - reads: false for a peer that takes nothing: nobody reads, and its socket's buffer is small.
+    ///   - prepare: adds handlers below.
+    public static func connect(
+        port: Int, reads: Bool = true, prepare: @escaping @Sendable (any Channel) throws -> Void = { _ in }
+    ) async throws -> RawConnection {
         try await within {
             let connection = RawConnection()
             var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .channelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture { try connection.install(on: channel) }
+                    channel.eventLoop.makeCompletedFuture {
+                        try prepare(channel)
+                        try connection.install(on: channel)
+                    }
                 }
             if !reads {
                 bootstrap =
@@ -68,6 +76,9 @@ public final class RawConnection: Sendable {
 
     /// Sends bytes and does not wait until the system has taken them.
     public func post(_ bytes: ByteBuffer) { try? channel.writeAndFlush(bytes, promise: nil) }
+
+    /// The error that the connection's last handler saw.
+    public var error: (any Error)? { state.withLock { $0.error } }
 
     /// Begins to read after all.
     public func startReading() async throws {
@@ -143,6 +154,8 @@ public final class RawConnection: Sendable {
         }
     }
 
+    fileprivate func failed(_ error: any Error) { state.withLock { $0.error = error } }
+
     fileprivate func update(_ bytes: ByteBuffer?) {
         let waiting = state.withLock { state in
             state.version += 1
@@ -167,5 +180,8 @@ private final class Handler: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) { connection.update(unwrapInboundIn(data)) }
     func channelInactive(context: ChannelHandlerContext) { connection.update(nil) }
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        connection.failed(error)
+        context.close(promise: nil)
+    }
 }

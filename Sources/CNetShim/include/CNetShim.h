@@ -2,6 +2,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include "CNetTLS.h"
 
 // Writes the 20 bytes of SHA-1(bytes) to digest. Returns 0, or -1 when the library refuses (FIPS mode).
 int cnet_sha1(const uint8_t *bytes, size_t count, uint8_t digest[20]);

@@ -1,7 +1,8 @@
 #pragma once
-#if __has_include(<openssl/evp.h>)
+#if __has_include(<openssl/ssl.h>)
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <openssl/ssl.h>
 #else
-#error "openssl/evp.h is missing. Install it with: sudo apt install libssl-dev"
+#error "openssl/ssl.h is missing. Install it with: sudo apt install libssl-dev"
 #endif

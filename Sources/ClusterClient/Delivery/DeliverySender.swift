@@ -23,6 +23,8 @@ final class DeliverySender: Sendable {
         var barrier: UInt64 = 0
         /// What is not in the machines: denied, damaged, and all of the receiving side.
         var counters = SMQDeliveryCounters()
+        /// How often the delivering task was woken.
+        var rounds: UInt64 = 0
     }
 
     let configuration: SMQOutboxConfiguration?
@@ -46,7 +48,8 @@ final class DeliverySender: Sendable {
 
     // MARK: The outbox
 
-    var isOpen: Bool { state.withLock { $0.outbox != nil } }
+    /// Whether there is an outbox, and it is not open.
+    var isToBeOpened: Bool { configuration != nil && state.withLock { $0.outbox == nil } }
     /// How long to wait after a failure to open it.
     var retryInterval: Duration { limits.retryInterval }
 

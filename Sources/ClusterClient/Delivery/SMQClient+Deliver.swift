@@ -13,7 +13,8 @@ extension SMQClient {
         var openAt = MonotonicTime.zero
         delivery.wake.send(())
         for await _ in delivery.wake {
-            if delivery.configuration != nil, !delivery.isOpen, openAt <= ClusterKeeper.now {
+            delivery.state.withLock { $0.rounds += 1 }
+            if delivery.isToBeOpened, openAt <= ClusterKeeper.now {
                 do { _ = try await delivery.open() } catch {
                     openAt = ClusterKeeper.now + delivery.retryInterval
                     report.openingFailed(error).map(send)
@@ -22,7 +23,7 @@ extension SMQClient {
             while !Task.isCancelled, await deliverOnce() {}
             let now = ClusterKeeper.now
             for event in report.events(delivery, now: now) { send(event) }
-            let next = min(delivery.nextTime(now: now), report.next, delivery.isOpen ? .distantFuture : openAt)
+            let next = min(delivery.nextTime(now: now), report.next, delivery.isToBeOpened ? openAt : .distantFuture)
             guard next != .distantFuture else { continue }
             // Most wake-ups come by themselves: a timer that is early enough is left alone.
             if let timer, timer.time > now, timer.time <= next { continue }

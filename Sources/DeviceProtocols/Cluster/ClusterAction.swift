@@ -1,5 +1,3 @@
-public import DeviceCore
-
 /// What a ``ClusterStateMachine``'s environment is to do, in this order.
 public enum ClusterAction: Hashable, Sendable {
     /// Look the names up and call ``ClusterStateMachine/resolved(_:timeLeft:isFresh:at:using:)`` or `unresolved`.

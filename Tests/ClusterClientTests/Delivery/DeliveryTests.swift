@@ -1,4 +1,4 @@
-import ClusterClient
+@testable import ClusterClient
 import DeviceCore
 import DeviceProtocols
 import NIOCore
@@ -145,6 +145,28 @@ import Testing
         #expect(await code(client, most + 1, .topic("t"), .latest(key: "k")) == .limitExceeded)
         #expect(await code(client, most - 24, .topic("t"), .log()) == nil)
         #expect(await code(client, most - 23, .topic("t"), .log()) == .limitExceeded)
+    }
+
+    /// Who has nothing to deliver is not woken, with and without an outbox, connected or not.
+    @Test func nothingToDoCostsNoWakeUps() async throws {
+        let node = try await TestNode.start()
+        let reserved = try ReservedPort()
+        let rig = try await DeliveryRig()
+        let outbox = rig.outbox()
+        let clients = [
+            try await TestClient.connected(node.port, "no outbox"), try await rig.sender(node.port),
+            try TestClient(reserved.port, "alone"),
+        ]
+        try await clients[1].publish("one", .log(level: .broker))
+        try await clients[1].isDelivered()
+        // One more look for reports, a second later.
+        try await Task.sleep(for: .milliseconds(1500))
+        let before = clients.map { $0.client.delivery.state.withLock { $0.rounds } }
+        try await Task.sleep(for: .milliseconds(1500))
+        #expect(clients.map { $0.client.delivery.state.withLock { $0.rounds } } == before)
+        for client in clients { try await client.stop() }
+        await node.stop()
+        withExtendedLifetime((reserved, outbox)) {}
     }
 
     @Test func messagesWithoutAnEnvelopeAreHandedOnAsTheyAre() async throws {

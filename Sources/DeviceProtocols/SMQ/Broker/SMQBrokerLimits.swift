@@ -21,8 +21,8 @@ public struct SMQBrokerLimits: Sendable {
     public var stall: Duration = .milliseconds(5)
     /// Waits in vain after which a receiver is not waited for any more: one that does not read costs its publishers
     /// this many times ``stall``, once. It takes some turns of the system's scheduler until a receiver on a busy machine
-    /// gets a processor: with 5 ms in all, 4 of 12 full-speed readers were dropped there, with 20 and 50 ms none.
-    public var idleStalls = 10
+    /// gets a processor: with 5 ms in all, 4 of 12 full-speed readers were dropped there, with 50 ms 6 of 70.
+    public var idleStalls = 20
     /// Messages a second from one client, with a burst of one second; above it the client is read more slowly.
     public var messagesPerSecond: Int?
     /// Bytes a second from one client, with a burst of one second; above it the client is read more slowly.
@@ -84,6 +84,10 @@ public struct SMQBrokerStatistics: Sendable {
     public var stalls: UInt64 = 0
     /// Times a client was read more slowly because of its rate.
     public var throttled: UInt64 = 0
+    /// Clients asked to find another node.
+    public var askedToLeave: UInt64 = 0
+    /// Connections refused because the broker wants to end.
+    public var refusedWhileDraining: UInt64 = 0
     /// Sessions accepted.
     public var accepted: UInt64 = 0
     /// Connections refused because of the limit on clients.

@@ -56,6 +56,9 @@ struct SMQBrokerPeer {
     var lastReceived = MonotonicTime.zero
     var pingSent: MonotonicTime?
 
+    /// When to ask the client to find another node.
+    var leavesAt = MonotonicTime.distantFuture
+
     /// Waits in which the client took next to nothing, since it last took its whole queue or enough of it.
     var idleWaits = 0
     var waitingPublishers: [SMQBrokerStateMachine.PeerID] = []

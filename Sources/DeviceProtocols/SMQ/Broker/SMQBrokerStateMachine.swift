@@ -68,6 +68,8 @@ public struct SMQBrokerStateMachine {
     var subtopicIDs: Set<UInt32> = []
     var peersByUID: [ByteBuffer: Int] = [:]
     var queuedBytes = 0
+    /// Whether clients are asked to leave and new ones are not taken.
+    public internal(set) var isDraining = false
     var dirty: [PeerID] = []
     var actions: [Action] = []
     /// Clients that were dropped while something was queued for them, and that are still in the tables; see `settle`.
@@ -106,6 +108,10 @@ public struct SMQBrokerStateMachine {
     public mutating func attach(
         framing: SMQFraming, address: String, url: String = "", now: MonotonicTime
     ) -> PeerID? {
+        guard !isDraining else {
+            statistics.refusedWhileDraining += 1
+            return nil
+        }
         guard clientCount < limits.clients else {
             statistics.refusedAtLimit += 1
             return nil
