@@ -144,6 +144,8 @@ size_t cnet_tls_take_errors(char *text, size_t capacity) {
     unsigned long error;
     text[0] = 0;
     while ((error = ERR_get_error_all(NULL, NULL, NULL, &data, &flags))) {
+        // "system lib" follows the system's own words.
+        if (ERR_GET_REASON(error) == ERR_R_SYS_LIB && length) continue;
         const char *reason = ERR_SYSTEM_ERROR(error) ? strerror(ERR_GET_REASON(error)) : ERR_reason_error_string(error);
         const char *parts[] = {length ? "; " : "", reason ? reason : "unknown error"};
         for (size_t i = 0; i < 2; i++) {

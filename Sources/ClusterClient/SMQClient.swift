@@ -25,6 +25,7 @@ public final class SMQClient: Sendable {
     let delivery: DeliverySender
     let acknowledgements: AcknowledgementQueue
     let status = Locked(SMQClientStatus())
+    let meters = SMQClientMeters()
     private let link = Locked(Link())
 
     /// A stream of events lasts as long as its reader.

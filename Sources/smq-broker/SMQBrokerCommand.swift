@@ -140,7 +140,9 @@ struct SMQBrokerCommand: AsyncParsableCommand {
         let broker = SMQBroker(configuration, eventLoop: group.next(), logger: logger)
         var routes = WebPages.routes
         routes.merge(broker.routes())
-        routes.merge(OperationPages.routes(isReady: { true }, metrics: { await broker.snapshot().metrics }))
+        routes.merge(
+            OperationPages.routes(
+                isReady: { true }, metrics: { await broker.snapshot().metrics + (tls?.metrics ?? []) }))
         var limits = HTTPListener.Limits()
         limits.connections = maxClients + 500
         let listener = try await HTTPListener.start(

@@ -15,7 +15,7 @@ struct TestNode {
     var port: Int { listener.address.port }
 
     static func start(
-        port: Int = 0, access: HTTPAccessPolicy = HTTPAccessPolicy(),
+        port: Int = 0, access: HTTPAccessPolicy = HTTPAccessPolicy(), tls: TLSServerContext? = nil,
         _ set: (inout SMQBroker.Configuration) -> Void = { _ in }
     ) async throws -> TestNode {
         var configuration = SMQBroker.Configuration()
@@ -26,7 +26,7 @@ struct TestNode {
         let broker = SMQBroker(configuration, eventLoop: loop, logger: Logger(label: "test"))
         let listener = try await HTTPListener.start(
             on: ListenAddress(host: "127.0.0.1", port: port), eventLoop: loop, routes: broker.routes(), access: access,
-            logger: Logger(label: "test"))
+            tls: tls, logger: Logger(label: "test"))
         return TestNode(broker: broker, listener: listener)
     }
 

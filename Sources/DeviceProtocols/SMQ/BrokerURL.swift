@@ -2,7 +2,7 @@ public import DeviceCore
 
 /// The address of a SMQ broker: `smq://host[:80][/smq.lsp]`, `http://…`, or `ws://…` with a path.
 ///
-/// The secure forms (`smqs`, `https`, `wss`) are known and need a transport that has TLS.
+/// The secure forms are `smqs`, `https` and `wss`.
 public struct BrokerURL: Hashable, Sendable, CustomStringConvertible {
     /// How the broker is spoken to.
     public var framing: SMQFraming

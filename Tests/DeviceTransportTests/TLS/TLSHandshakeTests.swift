@@ -14,9 +14,8 @@ struct TLSHandshakeTests {
 
     // MARK: Our client
 
-    @Test(arguments: ["-tls1_2", "-tls1_3"]) func aClientsCertificateIsShownWhenItIsAskedFor(version: String)
-        async throws
-    {
+    @Test(arguments: ["-tls1_2", "-tls1_3"])
+    func aClientsCertificateIsShownWhenItIsAskedFor(version: String) async throws {
         let files = try certificates()
         let server = try await OpenSSLServer.start(
             "server", ["-rev", version, "-Verify", "2", "-CAfile", files.path("ca"), "-verify_return_error"])

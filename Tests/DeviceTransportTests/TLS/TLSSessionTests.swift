@@ -80,9 +80,8 @@ struct TLSSessionTests {
 
     /// THE TRAP. Without a key by name the second visit would take up the first one's session, and so accept a server
     /// whose certificate is for another name.
-    @Test(arguments: ["-tls1_2", "-tls1_3"]) func aSessionForOneNameIsNeverOfferedForAnother(version: String)
-        async throws
-    {
+    @Test(arguments: ["-tls1_2", "-tls1_3"])
+    func aSessionForOneNameIsNeverOfferedForAnother(version: String) async throws {
         let server = try await OpenSSLServer.start("wrong", ["-rev", version])
         let context = try clientContext()
         // The name that the certificate has: accepted, and the session is kept.
@@ -102,7 +101,6 @@ struct TLSSessionTests {
     /// The cache may be shared by contexts that check less.
     @Test(arguments: ["-tls1_2", "-tls1_3"])
     func aSessionThatWasNotCheckedIsNeverOfferedWhereOneIs(version: String) async throws {
-        let files = try certificates()
         for certificate in ["wrong", "stranger", "expired"] {
             let server = try await OpenSSLServer.start(certificate, ["-rev", version])
             let cache = TLSSessionCache()
