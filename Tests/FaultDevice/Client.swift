@@ -97,6 +97,7 @@ struct DeviceClient: Sendable {
             case .moved(let move): body(.moved(from: move.from, to: move.to, reason: move.reason))
             case .denied(let name): body(.notice("\(name) is denied"))
             case .notice(let text): body(.notice(text))
+            default: body(.notice("\(event)"))
             }
         }
     }

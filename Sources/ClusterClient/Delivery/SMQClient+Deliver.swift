@@ -1,5 +1,6 @@
 import DeviceCore
 import Logging
+import Metrics
 import NIOCore
 import Outbox
 
@@ -22,7 +23,13 @@ extension SMQClient {
             }
             while !Task.isCancelled, await deliverOnce() {}
             let now = ClusterKeeper.now
-            for event in report.events(delivery, now: now) { send(event) }
+            for event in report.events(delivery, now: now) {
+                if case .dropped(let count, let reason) = event {
+                    meters.dropped[reason]?.increment(by: Int64(clamping: count))
+                }
+                send(event)
+            }
+            meters.outboxWaiting.set(Double(report.waiting))
             let next = min(delivery.nextTime(now: now), report.next, delivery.isToBeOpened ? openAt : .distantFuture)
             guard next != .distantFuture else { continue }
             // Most wake-ups come by themselves: a timer that is early enough is left alone.
@@ -72,6 +79,8 @@ struct DeliveryReport {
     private var failure: String?
     private var lastTime = MonotonicTime.zero
     private var sweepAt = MonotonicTime.zero
+    /// Messages that waited at the last report.
+    private(set) var waiting: UInt64 = 0
     /// When to call ``events(_:now:)`` again; never, when nothing waits.
     private(set) var next = MonotonicTime.distantFuture
 
@@ -102,7 +111,7 @@ struct DeliveryReport {
             if failure == nil, self.failure != nil { events.append(.outboxRecovered) }
             self.failure = failure?.message
         }
-        let waiting = counters.high.waiting + counters.normal.waiting + counters.low.waiting
+        waiting = counters.high.waiting + counters.normal.waiting + counters.low.waiting
         // Without a session nobody reads, and so nobody would notice what has expired.
         if waiting > 0, now >= sweepAt {
             sweepAt = now + .seconds(10)
