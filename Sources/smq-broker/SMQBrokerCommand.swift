@@ -103,10 +103,11 @@ struct SMQBrokerCommand: AsyncParsableCommand {
     }
 
     /// Until all clients have gone, or time or patience is over.
-    private static func drain(_ broker: SMQBroker, within time: Duration, orUntil signals: UnixSignalsSequence) async {
+    private static func drain(_ broker: SMQBroker, within time: Duration) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await broker.drain(within: time) }
-            group.addTask { for await _ in signals { break } }
+            // A sequence of its own: one allows a single iterator, and traps at the second.
+            group.addTask { for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { break } }
             await group.next()
             group.cancelAll()
         }
@@ -159,9 +160,8 @@ struct SMQBrokerCommand: AsyncParsableCommand {
             StandardOutput.write(
                 "Open: anybody on this network can use this broker, and so can any web page that is open there.\n")
         }
-        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
-        for await signal in signals {
-            if signal == .sigterm { await Self.drain(broker, within: drainTime, orUntil: signals) }
+        for await signal in await UnixSignalsSequence(trapping: .sigint, .sigterm) {
+            if signal == .sigterm { await Self.drain(broker, within: drainTime) }
             break
         }
         // First nobody new, then the goodbye: else who comes back at once would be taken in and cut off again.
