@@ -16,6 +16,7 @@ let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio
 let nioWebSocket: Target.Dependency = .product(name: "NIOWebSocket", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -34,6 +35,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.95.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.5.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.0"),
     ],
@@ -66,7 +68,9 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "ClusterClient",
-            dependencies: ["DeviceCore", "DeviceProtocols", "DeviceTransport", nioCore, nioPosix, logging],
+            dependencies: [
+                "DeviceCore", "DeviceProtocols", "DeviceTransport", "Outbox", nioCore, nioPosix, logging, metrics,
+            ],
             swiftSettings: strict),
         .target(
             name: "SMQBroker",
@@ -78,7 +82,9 @@ let package = Package(
         .target(name: "DeviceSimulator", dependencies: ["DeviceCore"], swiftSettings: strict),
         .target(
             name: "DeviceSDK",
-            dependencies: ["CDeviceShim", "ClusterClient", "DeviceCore", "DeviceProtocols", nioCore, lifecycle],
+            dependencies: [
+                "CDeviceShim", "ClusterClient", "DeviceCore", "DeviceProtocols", "Outbox", nioCore, lifecycle,
+            ],
             swiftSettings: strict),
 
         // Programs: argument parsing and wiring.
@@ -117,7 +123,8 @@ let package = Package(
         .executableTarget(
             name: "OutboxWriter", dependencies: ["Outbox"], path: "Tests/OutboxWriter", swiftSettings: strict),
         .testTarget(
-            name: "OutboxTests", dependencies: ["Outbox", "OutboxWriter", "DeviceCore"], swiftSettings: strict),
+            name: "OutboxTests", dependencies: ["Outbox", "OutboxWriter", "DeviceCore", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "DeviceSimulatorTests", dependencies: ["DeviceSimulator", "DeviceCore"], swiftSettings: strict),
         .testTarget(
@@ -153,11 +160,16 @@ let package = Package(
                 logging,
             ],
             swiftSettings: strict),
+        // Killed by its tests while it publishes.
+        .executableTarget(
+            name: "DeliveryWriter", dependencies: ["ClusterClient", "DeviceProtocols", "Outbox", nioCore],
+            path: "Tests/DeliveryWriter", swiftSettings: strict),
         .testTarget(
             name: "ClusterClientTests",
             dependencies: [
-                "ClusterClient", "SMQBroker", "DeviceTransport", "DeviceProtocols", "DeviceCore", "TestSupport",
-                nioCore, nioPosix, logging,
+                "ClusterClient", "DeliveryWriter", "Outbox", "SMQBroker", "DeviceTransport", "DeviceProtocols",
+                "DeviceCore",
+                "TestSupport", nioCore, nioPosix, logging,
             ],
             swiftSettings: strict),
     ],

@@ -57,7 +57,7 @@ final class SMQConnections: ClusterConnections {
     // MARK: What the keeper wants
 
     func begin(_ attempt: UInt64, at endpoint: Endpoint, url: BrokerURL) {
-        client.status.withLock { $0.attempts += 1 }
+        client.countAttempt()
         let handler = SMQSessionHandler(
             client, connections: self, attempt: attempt, url: url, node: url.description(at: endpoint))
         connections[attempt] = Connection(handler: handler, endpoint: endpoint, url: url)
@@ -99,7 +99,7 @@ final class SMQConnections: ClusterConnections {
         let node = connection.handler.node
         if let replacing, let old = connections[replacing] {
             lost = (old.handler.node, .drained, "the node was left", .zero, ClusterKeeper.now)
-            client.status.withLock { $0.losses[.drained, default: 0] += 1 }
+            client.count(.drained)
             old.handler.beginLeaving()
             beginLeaving(replacing)
         }
@@ -108,20 +108,17 @@ final class SMQConnections: ClusterConnections {
         wasEverConnected = true
         finalError = nil
         let isOverlapping = replacing != nil
-        client.status.withLock { status in
-            status.node = node
-            status.sessions += 1
-            if status.standby == node { status.standby = nil }
+        client.countSession(node)
+        let move = lost.map { lost in
+            SMQMove(
+                from: lost.node, to: node, cause: lost.cause, reason: lost.reason,
+                gap: isOverlapping ? .zero : ClusterKeeper.now - lost.at, silence: lost.silence)
         }
+        lost = nil
+        // Before anybody hears of the session, so that who asks then knows all.
+        if let move { client.count(move) }
         connection.handler.adopt()
-        if let lost {
-            let gap = isOverlapping ? .zero : ClusterKeeper.now - lost.at
-            let move = SMQMove(
-                from: lost.node, to: node, cause: lost.cause, reason: lost.reason, gap: gap, silence: lost.silence)
-            client.status.withLock { $0.add(move) }
-            self.lost = nil
-            client.send(.moved(move))
-        }
+        if let move { client.send(.moved(move)) }
     }
 
     func hold(_ attempt: UInt64) {
@@ -144,7 +141,7 @@ final class SMQConnections: ClusterConnections {
                     .timedOut, "\(place): no SMQ handshake within \(settings.handshakeDeadline)",
                     hint: "Check that the address is that of a SMQ broker and that it is alive")
             }
-        client.status.withLock { $0.failedAttempts += 1 }
+        client.countFailedAttempt()
         tell(url.description(at: endpoint), error, wasConnected: false)
     }
 
@@ -172,10 +169,8 @@ final class SMQConnections: ClusterConnections {
 
     func ended(_ handler: SMQSessionHandler, _ end: SMQSessionEnd, wasCurrent: Bool, silence: Duration) {
         if wasCurrent {
-            client.status.withLock { status in
-                status.node = nil
-                status.losses[end.cause, default: 0] += 1
-            }
+            client.status.withLock { $0.node = nil }
+            client.count(end.cause)
             lost = (handler.node, end.cause, end.error.message, silence, ClusterKeeper.now)
         }
         failed(handler.attempt, end, wasCurrent: wasCurrent)
@@ -192,7 +187,7 @@ final class SMQConnections: ClusterConnections {
         if end.isReplaced, !isReplaced { return stop(end.error) }
         let error = end.error
         if end.isFinal { finalError = finalError ?? error }
-        if !wasCurrent { client.status.withLock { $0.failedAttempts += 1 } }
+        if !wasCurrent { client.countFailedAttempt() }
         client.logger.debug(
             "not connected", metadata: ["node": "\(connection.handler.node)", "reason": "\(error)"])
         tell(connection.handler.node, error, wasConnected: wasCurrent)

@@ -1,3 +1,4 @@
+import ClusterClient
 import DeviceCore
 import DeviceProtocols
 import DeviceSDK
@@ -5,7 +6,7 @@ import NIOCore
 
 /// The device's description, which pages show.
 ///
-/// The contract's own keys come first; `board`, `pin` and `line` are ours, and other pages ignore them.
+/// The contract's own keys come first; `board`, `pin`, `line` and `cluster` are ours, and other pages ignore them.
 struct DeviceInfo: Sendable {
     struct Item: Sendable {
         var id: Int
@@ -22,6 +23,8 @@ struct DeviceInfo: Sendable {
     var temperature: Int?
     var board: Board
     var isSimulated: Bool
+    /// How the device is connected; nil where there is one broker only, its own.
+    var cluster: SMQClientStatus?
 
     var payload: ByteBuffer {
         let leds = leds.map { led in
@@ -35,7 +38,19 @@ struct DeviceInfo: Sendable {
             "{\"ipaddr\":\(JSONWriter.quoted(address)),\"devname\":\(JSONWriter.quoted(name))"
             + ",\"leds\":[\(leds.joined(separator: ","))]" + (temperature.map { ",\"temp\":\($0)" } ?? "")
             + ",\"board\":{\"name\":\(JSONWriter.quoted(board.name)),\"model\":\(JSONWriter.quoted(board.model))"
-            + ",\"simulated\":\(isSimulated),\"pins\":[\(pins.joined(separator: ","))]}}"
+            + ",\"simulated\":\(isSimulated),\"pins\":[\(pins.joined(separator: ","))]}" + clusterText + "}"
         return ByteBuffer(string: text)
+    }
+
+    private var clusterText: String {
+        guard let cluster, let node = cluster.node else { return "" }
+        var text = ",\"cluster\":{\"node\":\(JSONWriter.quoted(node)),\"moves\":\(cluster.moves)"
+        if let standby = cluster.standby { text += ",\"standby\":\(JSONWriter.quoted(standby))" }
+        if let last = cluster.recentMoves.last {
+            let gap = last.gap.wholeNanoseconds / 1_000_000
+            text += ",\"last\":{\"from\":\(JSONWriter.quoted(last.from)),\"gap\":\(gap)"
+            text += ",\"reason\":\(JSONWriter.quoted(last.reason))}"
+        }
+        return text + "}"
     }
 }

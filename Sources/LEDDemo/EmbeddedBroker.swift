@@ -1,3 +1,4 @@
+import ClusterClient
 import DeviceCore
 import DeviceProtocols
 import DeviceTransport
@@ -23,9 +24,10 @@ struct EmbeddedBroker: Sendable {
     ///   - address: exactly this one, or nil for port 8080 or the next free one of `defaultHost`.
     ///   - access: who may use them.
     ///   - tls: secures both.
+    ///   - device: the device of this process, once there is one, for `/health` and `/metrics`.
     static func start(
         on address: ListenAddress?, defaultHost: String, access: HTTPAccessPolicy, tls: TLSServerContext? = nil,
-        eventLoop: any EventLoop, logger: Logger
+        device: @escaping @Sendable () -> SMQClient?, eventLoop: any EventLoop, logger: Logger
     ) async throws(DeviceError) -> EmbeddedBroker {
         let broker = SMQBroker(eventLoop: eventLoop, logger: logger)
         var routes = WebPages.routes

@@ -62,15 +62,20 @@ struct LEDDemo: Sendable {
         // One thread for everything that waits for the network.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let eventLoop = group.next()
-        let embedded = try await startBroker(eventLoop)
+        let known = Locked<SMQClient?>(nil)
+        let embedded = try await startBroker(eventLoop) { known.withLock { $0 } }
         let client = SMQClient(try clientConfiguration(board, embedded), eventLoop: eventLoop, logger: logger)
+        known.withLock { $0 = client }
+        let monitor = try await startMonitor(client, eventLoop)
         let device = LEDDevice(
             name: options.name ?? "LEDDemo on \(HostName.current)", leds: leds, board: board.backend.board,
             isSimulated: board.simulated != nil, client: client, report: output.report)
         let terminal = TerminalInput()
         announce(board, leds, embedded, hasKeys: terminal != nil)
         let status = await serve(device, board, button, terminal)
+        await monitor?.stop()
         await embedded?.stop()
+        known.withLock { $0 = nil }
         try? await group.shutdownGracefully()
         return try status.get()
     }
@@ -95,7 +100,18 @@ struct LEDDemo: Sendable {
         }
     }
 
-    private func startBroker(_ eventLoop: any EventLoop) async throws(DeviceError) -> EmbeddedBroker? {
+    private func startMonitor(
+        _ client: SMQClient, _ eventLoop: any EventLoop
+    ) async throws(DeviceError) -> Monitor? {
+        guard let address = options.monitor else { return nil }
+        let monitor = try await Monitor.start(on: address, client: client, eventLoop: eventLoop, logger: logger)
+        output.report(.note("Health and metrics: \(monitor.url)"))
+        return monitor
+    }
+
+    private func startBroker(
+        _ eventLoop: any EventLoop, device: @escaping @Sendable () -> SMQClient?
+    ) async throws(DeviceError) -> EmbeddedBroker? {
         guard options.brokers.isEmpty else { return nil }
         var access = HTTPAccessPolicy(names: HostName.ownNames, isOpen: options.isOpen)
         if options.isLAN, !options.isOpen {
@@ -108,6 +124,7 @@ struct LEDDemo: Sendable {
         }
         return try await EmbeddedBroker.start(
             on: options.listen, defaultHost: options.isLAN ? "0.0.0.0" : "127.0.0.1", access: access, tls: tls,
+            device: device,
             eventLoop: eventLoop, logger: logger)
     }
 
@@ -325,6 +342,9 @@ extension DemoEvent {
         case .moved(let move):
             self = .moved(from: move.from, to: move.to, reason: move.reason, gap: move.gap)
         case .denied(let name): self = .warning("The broker does not permit \(name).")
+        case .dropped(let count, let reason): self = .warning("\(count) kept messages were given up (\(reason)).")
+        case .outboxFailed(let error): self = .warning(error.description)
+        case .outboxRecovered: self = .note("The outbox takes messages again.")
         case .notice(let text): self = .note(text)
         }
     }

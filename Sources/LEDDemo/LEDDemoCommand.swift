@@ -59,6 +59,15 @@ struct LEDDemoCommand: AsyncParsableCommand {
             valueName: "addr:port"))
     var listen: String?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            With --broker: serve /health and /metrics here; beyond loopback they need the token that is printed. \
+            Example: --monitor 127.0.0.1:9100
+            """,
+            valueName: "addr:port"))
+    var monitor: String?
+
     @Flag(
         help: """
             Listen on all addresses; the page and devices need the token that is printed. Example: --lan --listen \
@@ -158,7 +167,8 @@ struct LEDDemoCommand: AsyncParsableCommand {
 
     /// All flags, for the environment and the settings file.
     private static let flags: [FlagDescription] = [
-        .list("broker"), .option("profile"), .flag("standby"), .option("dns"), .option("listen"), .flag("lan"),
+        .list("broker"), .option("profile"), .flag("standby"), .option("dns"), .option("listen"), .option("monitor"),
+        .flag("lan"),
         .flag("open"), .option("board"), .list("led", separator: ";"), .option("button"), .option("on-exit"),
         .option("name"), .option("uid"), .option("tls-ca"), .option("tls-certificate"), .option("tls-key"),
         .option("for"), .flag("json"), .flag("verbose"), .option("config"),
@@ -197,6 +207,12 @@ struct LEDDemoCommand: AsyncParsableCommand {
         options.keepsStandby = standby
         options.dns = try dns.map { text throws(DeviceError) in try ResolverConfiguration(servers: text) }
         if let listen { options.listen = try ListenAddress(listen) }
+        if let monitor { options.monitor = try ListenAddress(monitor) }
+        if broker.isEmpty, monitor != nil {
+            throw DeviceError(
+                .invalidArgument, "--monitor is for a device with --broker",
+                hint: "The embedded broker serves /health and /metrics beside its page")
+        }
         if !broker.isEmpty, listen != nil || lan || open {
             throw DeviceError(
                 .invalidArgument, "--listen, --lan and --open belong to the embedded broker, which --broker replaces",

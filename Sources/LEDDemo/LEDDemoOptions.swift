@@ -10,6 +10,7 @@ struct LEDDemoOptions: Sendable {
     var keepsStandby = false
     var dns: ResolverConfiguration?
     var listen: ListenAddress?
+    var monitor: ListenAddress?
     var isLAN = false
     var isOpen = false
     var board = "auto"

@@ -27,6 +27,8 @@ final class LEDDevice: Sendable {
     let board: Board
     let isSimulated: Bool
     let client: SMQClient
+    /// Whether pages are told of the node; not where it is always the same.
+    private let showsCluster: Bool
     private let temperature = Locked<Int?>(nil)
     /// Held while a LED changes and pages are told, and while the LEDs are described to pages, so that what pages
     /// hear last is what the LEDs are. Everything that is done under it returns at once.
@@ -45,6 +47,8 @@ final class LEDDevice: Sendable {
         self.board = board
         self.isSimulated = isSimulated
         self.client = client
+        let brokers = client.configuration.brokers
+        showsCluster = brokers.count > 1 || brokers.contains { IPAddress($0.host) == nil }
         self.report = report
     }
 
@@ -154,7 +158,7 @@ final class LEDDevice: Sendable {
         }
         return DeviceInfo(
             address: client.address, name: name, leds: items, temperature: temperature.withLock { $0 }, board: board,
-            isSimulated: isSimulated
+            isSimulated: isSimulated, cluster: showsCluster ? client.currentStatus : nil
         ).payload
     }
 }

@@ -104,10 +104,11 @@ struct SMQBrokerCommand: AsyncParsableCommand {
 
     /// Until all clients have gone, or time or patience is over.
     private static func drain(_ broker: SMQBroker, within time: Duration) async {
+        // One of its own: a sequence of signals can be read by one reader only.
+        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await broker.drain(within: time) }
-            // A sequence of its own: one allows a single iterator, and traps at the second.
-            group.addTask { for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { break } }
+            group.addTask { for await _ in signals { break } }
             await group.next()
             group.cancelAll()
         }
@@ -160,7 +161,8 @@ struct SMQBrokerCommand: AsyncParsableCommand {
             StandardOutput.write(
                 "Open: anybody on this network can use this broker, and so can any web page that is open there.\n")
         }
-        for await signal in await UnixSignalsSequence(trapping: .sigint, .sigterm) {
+        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+        for await signal in signals {
             if signal == .sigterm { await Self.drain(broker, within: drainTime) }
             break
         }

@@ -140,8 +140,8 @@ import Testing
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let logger = Logger(label: "test")
         let embedded = try await EmbeddedBroker.start(
-            on: .init(host: "127.0.0.1", port: 0), defaultHost: "127.0.0.1", access: .init(), eventLoop: group.next(),
-            logger: logger)
+            on: .init(host: "127.0.0.1", port: 0), defaultHost: "127.0.0.1", access: .init(), device: { nil },
+            eventLoop: group.next(), logger: logger)
         let url = try BrokerURL("smq://\(embedded.listener.address)")
         let board = SimulatedBoard()
         let warnings = BoundedStream<String>(limit: 10_000)

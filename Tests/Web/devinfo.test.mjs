@@ -30,6 +30,19 @@ test("our own devices' extra keys", () => {
   assert.deepEqual([info.leds[0].pin, info.leds[0].line], [11, "GPIO17"]);
 });
 
+test("how a device reaches its cluster", () => {
+  const cluster = { node: "smq://a (10.0.0.1:80)", standby: "smq://b", moves: 2,
+    last: { from: "smq://c", gap: 12, reason: "the connection was lost" } };
+  assert.deepEqual(parse({ cluster }).cluster, { ...cluster });
+  assert.deepEqual(parse({ cluster: { node: "n", moves: 0 } }).cluster, { node: "n", moves: 0, standby: null, last: null });
+  // Wrong text costs the line, not the device.
+  for (const bad of [1, [], "x", {}, { node: 1, moves: 0 }, { node: "n" }, { node: "n", moves: -1 }, { node: "n", moves: "2" }]) {
+    assert.equal(parse({ cluster: bad }).cluster, null);
+  }
+  assert.equal(parse({ cluster: { node: "n", moves: 1, last: { gap: -1 } } }).cluster.last, null);
+  assert.equal(parse({ cluster: { node: `a${"\u202e".repeat(9)}b`, moves: 0 } }).cluster.node, "a b");
+});
+
 test("what is not devinfo is refused whole", () => {
   const bad = [
     { ipaddr: 1 }, { ipaddr: null }, { devname: {} }, { leds: {} }, { leds: null }, { leds: "x" }, { temp: "20" },

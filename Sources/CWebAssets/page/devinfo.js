@@ -49,6 +49,7 @@ export function parseDevinfo(text) {
     temp: temp ?? null,
     leds: read,
     board: readBoard(own(json, "board")),
+    cluster: readCluster(own(json, "cluster")),
   };
 }
 
@@ -76,6 +77,19 @@ function dropDoubledPins(leds) {
     if (seen.has(led.pin)) led.pin = null;
     seen.add(led.pin);
   }
+}
+
+/** How the device reaches its cluster: node, standby, number of moves, the last one. Wrong text costs this line only. */
+function readCluster(cluster) {
+  if (!isObject(cluster)) return null;
+  const text = (value) => (typeof value === "string" ? cleanText(value, 100) || null : null);
+  const node = text(own(cluster, "node")), moves = own(cluster, "moves"), last = own(cluster, "last");
+  if (node === null || !isInteger(moves, 0, Number.MAX_SAFE_INTEGER)) return null;
+  const gap = isObject(last) ? own(last, "gap") : null;
+  return {
+    node, moves, standby: text(own(cluster, "standby")),
+    last: isInteger(gap, 0, 1e12) ? { gap, from: text(own(last, "from")), reason: text(own(last, "reason")) } : null,
+  };
 }
 
 /** A wrong board costs the drawing, not the device. */

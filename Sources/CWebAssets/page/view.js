@@ -23,6 +23,9 @@ function setHidden(node, hidden) { if (node.hidden !== hidden) node.hidden = hid
 const clockText = (date) => date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const degrees = (tenths) => (tenths / 10).toFixed(1).replace("-", "\u2212");
 
+/** Milliseconds for people. */
+const gapText = (gap) => (gap < 1000 ? `${gap} ms` : `${(gap / 1000).toFixed(1)} s`);
+
 export class View {
   #entries = new Map(); // device key -> list item and its parts
   #switches = new Map(); // LED id -> switch and its parts
@@ -183,6 +186,7 @@ export class View {
     setHidden($("simulated"), device.board?.simulated !== true);
     setText($("presence"), device.state === "away"
       ? `Went away at ${clockText(this.#wallClock(device.since, now))}. It reappears here when it is back.` : "");
+    this.#renderCluster(device);
     this.#renderSwitches(device);
     this.#renderTemperature(device, now);
     this.#renderBoard(device);
@@ -191,6 +195,19 @@ export class View {
   }
 
   #wallClock(at, now) { return new Date(Date.now() - (now - at)); }
+
+  #renderCluster(device) {
+    const cluster = device.cluster;
+    setHidden($("cluster"), !cluster);
+    if (!cluster) return;
+    setText($("cluster-node"), `Connected to ${cluster.node}`);
+    setText($("cluster-standby"), cluster.standby ? `standby ${cluster.standby}` : "");
+    const times = cluster.moves === 1 ? "moved once" : `moved ${cluster.moves} times`;
+    const last = cluster.last ? `, last without a node for ${gapText(cluster.last.gap)}` : "";
+    setText($("cluster-moves"), cluster.moves === 0 ? "" : times + last);
+    setAttribute($("cluster-moves"), "title", cluster.last
+      ? [cluster.last.reason, cluster.last.from && `before: ${cluster.last.from}`].filter(Boolean).join("; ") : "");
+  }
 
   #renderSwitches(device) {
     const box = $("switches");

@@ -6,7 +6,8 @@ public enum DeviceVariables {
     /// The names.
     public static let all: Set<String> = [
         "DEVICE_BOARD", "DEVICE_BROKER", "DEVICE_BUTTON", "DEVICE_DNS", "DEVICE_DRAIN", "DEVICE_FOR", "DEVICE_JSON",
-        "DEVICE_LAN", "DEVICE_LED", "DEVICE_LISTEN", "DEVICE_MAX_CLIENTS", "DEVICE_MAX_GATEWAYS", "DEVICE_NAME",
+        "DEVICE_LAN", "DEVICE_LED", "DEVICE_LISTEN", "DEVICE_MAX_CLIENTS", "DEVICE_MAX_GATEWAYS", "DEVICE_MONITOR",
+        "DEVICE_NAME",
         "DEVICE_ON_EXIT", "DEVICE_OPEN", "DEVICE_PROFILE", "DEVICE_STANDBY", "DEVICE_TLS_CA", "DEVICE_TLS_CERTIFICATE",
         "DEVICE_TLS_CLIENT_CA", "DEVICE_TLS_KEY", "DEVICE_UID", "DEVICE_VERBOSE",
         // Secrets, and so no flags: anybody can read another process's flags.
