@@ -115,6 +115,14 @@ let package = Package(
         ),
 
         // Tests.
+        // Sends and receives while Tests/Faults kills brokers and cuts cables.
+        .executableTarget(
+            name: "FaultDevice",
+            dependencies: [
+                "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceTransport", "Outbox", nioCore, logging,
+                signals, arguments,
+            ],
+            path: "Tests/FaultDevice", swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["DeviceCore", nioCore, nioPosix], path: "Tests/TestSupport",
             swiftSettings: strict),

@@ -104,11 +104,10 @@ struct SMQBrokerCommand: AsyncParsableCommand {
 
     /// Until all clients have gone, or time or patience is over.
     private static func drain(_ broker: SMQBroker, within time: Duration) async {
-        // One of its own: a sequence of signals can be read by one reader only.
-        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await broker.drain(within: time) }
-            group.addTask { for await _ in signals { break } }
+            // A sequence of its own: one allows a single iterator, and traps at the second.
+            group.addTask { for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { break } }
             await group.next()
             group.cancelAll()
         }
@@ -161,8 +160,7 @@ struct SMQBrokerCommand: AsyncParsableCommand {
             StandardOutput.write(
                 "Open: anybody on this network can use this broker, and so can any web page that is open there.\n")
         }
-        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
-        for await signal in signals {
+        for await signal in await UnixSignalsSequence(trapping: .sigint, .sigterm) {
             if signal == .sigterm { await Self.drain(broker, within: drainTime) }
             break
         }
