@@ -68,7 +68,9 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "ClusterClient",
-            dependencies: ["DeviceCore", "DeviceProtocols", "DeviceTransport", nioCore, nioPosix, logging, metrics],
+            dependencies: [
+                "DeviceCore", "DeviceProtocols", "DeviceTransport", "Outbox", nioCore, nioPosix, logging, metrics,
+            ],
             swiftSettings: strict),
         .target(
             name: "SMQBroker",
@@ -80,7 +82,9 @@ let package = Package(
         .target(name: "DeviceSimulator", dependencies: ["DeviceCore"], swiftSettings: strict),
         .target(
             name: "DeviceSDK",
-            dependencies: ["CDeviceShim", "ClusterClient", "DeviceCore", "DeviceProtocols", nioCore, lifecycle],
+            dependencies: [
+                "CDeviceShim", "ClusterClient", "DeviceCore", "DeviceProtocols", "Outbox", nioCore, lifecycle,
+            ],
             swiftSettings: strict),
 
         // Programs: argument parsing and wiring.
@@ -111,6 +115,14 @@ let package = Package(
         ),
 
         // Tests.
+        // Sends and receives while Tests/Faults kills brokers and cuts cables.
+        .executableTarget(
+            name: "FaultDevice",
+            dependencies: [
+                "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceTransport", "Outbox", nioCore, logging,
+                signals, arguments,
+            ],
+            path: "Tests/FaultDevice", swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["DeviceCore", nioCore, nioPosix], path: "Tests/TestSupport",
             swiftSettings: strict),
@@ -119,7 +131,8 @@ let package = Package(
         .executableTarget(
             name: "OutboxWriter", dependencies: ["Outbox"], path: "Tests/OutboxWriter", swiftSettings: strict),
         .testTarget(
-            name: "OutboxTests", dependencies: ["Outbox", "OutboxWriter", "DeviceCore"], swiftSettings: strict),
+            name: "OutboxTests", dependencies: ["Outbox", "OutboxWriter", "DeviceCore", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "DeviceSimulatorTests", dependencies: ["DeviceSimulator", "DeviceCore"], swiftSettings: strict),
         .testTarget(
@@ -155,11 +168,16 @@ let package = Package(
                 logging,
             ],
             swiftSettings: strict),
+        // Killed by its tests while it publishes.
+        .executableTarget(
+            name: "DeliveryWriter", dependencies: ["ClusterClient", "DeviceProtocols", "Outbox", nioCore],
+            path: "Tests/DeliveryWriter", swiftSettings: strict),
         .testTarget(
             name: "ClusterClientTests",
             dependencies: [
-                "ClusterClient", "SMQBroker", "DeviceTransport", "DeviceProtocols", "DeviceCore", "TestSupport",
-                nioCore, nioPosix, logging,
+                "ClusterClient", "DeliveryWriter", "Outbox", "SMQBroker", "DeviceTransport", "DeviceProtocols",
+                "DeviceCore",
+                "TestSupport", nioCore, nioPosix, logging,
             ],
             swiftSettings: strict),
     ],

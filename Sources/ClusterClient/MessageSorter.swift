@@ -25,7 +25,7 @@ struct MessageSorter {
         let message = SMQMessage(
             topic: topics[destination], subtopic: subtopic == 0 ? nil : subtopics[subtopic],
             publisher: SMQPeer(id: publisher, session: session), payload: payload)
-        for receiver in receivers where receiver.subtopic == nil || receiver.subtopic == message.subtopic {
+        for receiver in receivers where receiver.wants(message.subtopic) {
             if let last = deliveries.indices.last, deliveries[last].0 === receiver {  // safe: the last index
                 deliveries[last].1.append(message)  // safe: the last index
             } else {

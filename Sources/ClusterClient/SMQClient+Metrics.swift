@@ -11,7 +11,10 @@ extension SMQClient {
         }
         let losses = SMQLossCause.allCases.map { (label: $0.rawValue, value: Double(status.losses[$0] ?? 0)) }
         let last = status.recentMoves.last
-        return [
+        let delivery = deliveryCounters
+        var metrics = delivery.receiverMetrics
+        if configuration.outbox != nil { metrics += delivery.outboxMetrics }
+        return metrics + [
             Metric(.gauge, "smq_client_connected", "Whether a session is open.", status.node == nil ? 0 : 1),
             Metric(.gauge, "smq_client_standby", "Whether a standby is ready.", status.standby == nil ? 0 : 1),
             Metric(.counter, "smq_client_sessions_total", "Sessions opened.", status.sessions),

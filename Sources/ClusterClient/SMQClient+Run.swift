@@ -6,7 +6,7 @@ import NIOCore
 extension SMQClient {
     /// Connects and stays connected until the task is cancelled; then says goodbye and returns.
     ///
-    /// Its streams of messages and events end with it.
+    /// Its streams of messages and events end with it, and its outbox is closed, durably.
     ///
     /// - Throws: ``DeviceError`` when going on is senseless: credentials or settings that are refused before there was
     ///   any session, another client that took over this one's unique id, or a client that runs already.
@@ -21,6 +21,8 @@ extension SMQClient {
         }
         let isSecure = configuration.brokers.contains(where: \.isSecure)
         let tls = isSecure ? try TLSClientContext(configuration.tls, logger: logger) : nil
+        // A task of its own, so that it can close the outbox after the cancellation.
+        let delivering = Task { await deliver() }
         let ended = eventLoop.makePromise(of: DeviceError?.self)
         let connections = NIOLoopBoundBox<SMQConnections?>.makeEmptyBox(
             valueType: SMQConnections.self, eventLoop: eventLoop)
@@ -34,6 +36,8 @@ extension SMQClient {
         } onCancel: {
             eventLoop.execute { connections.value?.stop() }
         }
+        delivering.cancel()
+        await delivering.value
         if let error, !Task.isCancelled { throw error }
     }
 }

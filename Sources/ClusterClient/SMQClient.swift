@@ -7,8 +7,9 @@ import NIOPosix
 
 /// A SMQ client that comes back by itself.
 ///
-/// Call ``run()`` in a task; subscribe, observe and announce before or after, they hold across reconnects. All
-/// publishing is live: what cannot be sent now is an error now, never a surprise later.
+/// Call ``run()`` in a task; subscribe, observe and announce before or after, they hold across reconnects. Publishing
+/// is live unless told otherwise: what cannot be sent now is an error now, never a surprise later. ``SMQDelivery`` has
+/// the other ways.
 ///
 /// ```swift
 /// let client = SMQClient(SMQClientConfiguration(brokers: [try BrokerURL("smq://localhost:8080")], uid: uid))
@@ -21,6 +22,8 @@ public final class SMQClient: Sendable {
     let state: Locked<SMQSessionState>
     let eventLoop: any EventLoop
     let logger: Logger
+    let delivery: DeliverySender
+    let acknowledgements: AcknowledgementQueue
     let status = Locked(SMQClientStatus())
     let meters = SMQClientMeters()
     private let link = Locked(Link())
@@ -49,6 +52,9 @@ public final class SMQClient: Sendable {
         self.eventLoop = eventLoop ?? MultiThreadedEventLoopGroup.singleton.next()
         self.logger = logger
         state = Locked(SMQSessionState(configuration))
+        delivery = DeliverySender(configuration.outbox)
+        acknowledgements = AcknowledgementQueue(eventLoop: self.eventLoop, delivery: delivery)
+        prepareDelivery()
     }
 
     /// What happens to the connection from now on; each call is a stream of its own.
@@ -91,9 +97,12 @@ public final class SMQClient: Sendable {
         addSubscription(topic: nil, subtopic: subtopic, limit: limit)
     }
 
-    private func addSubscription(topic: String?, subtopic: String?, limit: Int) -> SMQSubscription {
+    func addSubscription(
+        topic: String?, subtopic: String?, limit: Int = 1, sink: SubscriptionSink? = nil
+    ) -> SMQSubscription {
         let wish = state.withLock { state in
-            let wish = SubscriptionWish(key: state.nextKey, topic: topic, subtopic: subtopic, limit: limit)
+            let wish = SubscriptionWish(
+                key: state.nextKey, topic: topic, subtopic: subtopic, limit: limit, sink: sink)
             state.nextKey += 1
             state.subscriptions[wish.key] = wish
             if state.isOpen, let etid = state.machine?.ownETID { state.subscribe(wish, etid: etid) }
@@ -280,10 +289,11 @@ extension SMQClient {
     }
 
     func perform(_ effects: SMQSessionState.Effects) {
-        for (subscription, messages) in effects.deliveries { subscription.stream.send(contentsOf: messages) }
+        for (subscription, messages) in effects.deliveries { subscription.deliver(messages) }
         for (observation, count) in effects.counts { observation.stream.send(count) }
         for observation in effects.endedObservations { observation.stream.finish() }
         for name in effects.denied { send(.denied(name)) }
+        perform(effects.delivery)
     }
 
     func send(_ event: SMQClientEvent) {
@@ -303,7 +313,7 @@ extension SMQClient {
     func finishStreams() {
         for events in link.withLock({ $0.events }) { events.stream?.finish() }
         let (subscriptions, observations) = state.withLock { ($0.subscriptions.values, $0.observations.values) }
-        for subscription in subscriptions { subscription.stream.finish() }
+        for subscription in subscriptions { subscription.finish() }
         for observation in observations { observation.stream.finish() }
     }
 }

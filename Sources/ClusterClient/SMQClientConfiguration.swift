@@ -37,6 +37,9 @@ public struct SMQClientConfiguration: Sendable {
     /// Messages that may wait for the id of their topic; a publisher waits above it.
     public var pendingMessages = 1_000
 
+    /// Where `.log` messages are kept; nil for a client that keeps none. See ``SMQDelivery``.
+    public var outbox: SMQOutboxConfiguration?
+
     /// A configuration with the default limits and the times of a profile.
     public init(brokers: [BrokerURL], uid: [UInt8], profile: ClusterProfile = .normal) {
         self.brokers = brokers

@@ -8,6 +8,11 @@ struct SMQClientMeters: Sendable {
     let failedAttempts = Counter(label: "smq_client_failed_attempts_total")
     let moves = Counter(label: "smq_client_moves_total")
     let gap = Timer(label: "smq_client_gap")
+    let outboxWaiting = Meter(label: "smq_outbox_waiting")
+    let dropped = Dictionary(
+        uniqueKeysWithValues: SMQDropReason.allCases.map {
+            ($0, Counter(label: "smq_outbox_dropped_total", dimensions: [("reason", $0.rawValue)]))
+        })
     let losses = Dictionary(
         uniqueKeysWithValues: SMQLossCause.allCases.map {
             ($0, Counter(label: "smq_client_losses_total", dimensions: [("cause", $0.rawValue)]))

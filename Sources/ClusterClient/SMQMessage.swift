@@ -1,3 +1,4 @@
+public import DeviceCore
 public import NIOCore
 
 /// Another client, or this one, as one session's broker knows it.
@@ -46,6 +47,13 @@ public enum SMQClientEvent: Sendable {
     case disconnected(node: String, reason: String, hint: String?, retryIn: Duration, wasConnected: Bool)
     /// The broker does not permit a name.
     case denied(String)
+    /// So many kept messages were given up since the last event of that reason; at most one a second for each.
+    case dropped(UInt64, SMQDropReason)
+    /// The outbox's disk does not take messages, or its directory cannot be opened. What is stored stays, and it is
+    /// tried again by itself.
+    case outboxFailed(DeviceError)
+    /// The outbox's disk takes messages again.
+    case outboxRecovered
     /// Something about the cluster that a person should know.
     case notice(String)
 }

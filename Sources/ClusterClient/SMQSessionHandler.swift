@@ -111,7 +111,7 @@ final class SMQSessionHandler: ChannelInboundHandler {
             // From the handshake's deadline to the pings' times.
             tick(context)
         case .askedToLeave: connections.askedToLeave(attempt)
-        case .acknowledged, .changed: break
+        case .acknowledged, .changed, .pong: break
         case .disconnected(let reason): finish(.disconnected(reason: reason))
         case .failed(let error): finish(.failed(error))
         }
@@ -213,6 +213,7 @@ final class SMQSessionHandler: ChannelInboundHandler {
         if let context {
             client.adopted(context.channel, node: node)
             for announcement in effects.announcements { client.make(announcement) }
+            client.delivery.sessionOpened(effects.delivery.session)
             if effects.isSettled { connections.settled() }
             flush(context)
             tick(context)

@@ -76,14 +76,21 @@ extension SMQSessionState {
                 .limitExceeded, "\(pending.count) messages already wait for the broker to name their topics",
                 hint: "Publish more slowly, or raise pendingMessages")
         }
-        if case .topic(let name) = message.destination { request(.create, name) }
-        if let subtopic = message.subtopic { request(.createsub, subtopic) }
+        wait(message)
+    }
+
+    /// Keeps a message until its names have ids.
+    mutating func wait(_ message: Pending) {
+        if message.barrier == nil {
+            if case .topic(let name) = message.destination { request(.create, name) }
+            if let subtopic = message.subtopic { request(.createsub, subtopic) }
+        }
         pending.append(message)
         pendingBytes += message.payload.readableBytes
     }
 
     /// What can be known before the message's turn, so that the publisher hears of it.
-    private func check(_ message: Pending) throws(DeviceError) {
+    func check(_ message: Pending) throws(DeviceError) {
         guard message.payload.readableBytes <= SMQSize.maximumPayload else {
             throw DeviceError(
                 .limitExceeded,
@@ -103,7 +110,11 @@ extension SMQSessionState {
     }
 
     /// - Returns: false while an id is not known yet.
-    private mutating func write(_ message: Pending) throws(DeviceError) -> Bool {
+    mutating func write(_ message: Pending) throws(DeviceError) -> Bool {
+        if let barrier = message.barrier {
+            writeBarrier(barrier)
+            return true
+        }
         try check(message)
         var destination: UInt32 = 0
         switch message.destination {
@@ -179,8 +190,12 @@ extension SMQSessionState {
     private mutating func drain() {
         var done = 0
         for message in pending {
-            // A message to a topic that was denied is dropped; the denial is an event.
-            if let written = try? write(message), !written { break }
+            do {
+                if !(try write(message)) { break }
+            } catch {
+                // A message to a topic that was denied is dropped; the denial is an event.
+                if let ticket = message.ticket { denied.append(ticket) }
+            }
             pendingBytes -= message.payload.readableBytes
             done += 1
         }

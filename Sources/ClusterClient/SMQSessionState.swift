@@ -17,6 +17,10 @@ struct SMQSessionState {
         var destination: SMQDestination
         var subtopic: String?
         var payload: ByteBuffer
+        /// Whose message it is, if somebody has to hear that it was denied.
+        var ticket: LogTicket?
+        /// A barrier instead of a message: a ping in the messages' order.
+        var barrier: UInt64?
     }
 
     struct Announcement {
@@ -31,6 +35,7 @@ struct SMQSessionState {
         var counts: [(ObservationWish, Int)] = []
         var endedObservations: [ObservationWish] = []
         var denied: [String] = []
+        var delivery = DeliveryEffects()
         /// All topics that were asked for have their ids, or were denied.
         var isSettled = false
         var isAskedToLeave = false
@@ -79,6 +84,10 @@ struct SMQSessionState {
     var observedIDs: [UInt32: [ObservationWish]] = [:]
     var pending: [Pending] = []
     var pendingBytes = 0
+    /// The barriers whose pongs have not come.
+    var barriers: [(ping: UInt64, barrier: UInt64)] = []
+    /// Messages that were denied while they waited.
+    var denied: [LogTicket] = []
 
     // Counters.
     var published: UInt64 = 0
@@ -111,16 +120,18 @@ struct SMQSessionState {
         machine = new
         self.address = address
         open(etid: new.ownETID)
-        // What waited for its topic's id; a peer's id means nothing here.
-        for message in carried { try? publish(message) }
+        // What waited for its topic's id; a peer's id means nothing here, and kept messages are sent anew.
+        for message in carried where message.ticket == nil && message.barrier == nil { try? publish(message) }
         effects.announcements = announcements
         effects.isSettled = isSettled
+        effects.delivery.session = session
         return effects
     }
 
     /// Every id of the session is void.
     mutating func finish() -> Effects {
         var effects = Effects()
+        effects.delivery.ended = session
         for observation in observations.values {
             guard case .peer = observation.target else { continue }
             effects.endedObservations.append(observation)
@@ -143,6 +154,8 @@ struct SMQSessionState {
         observedIDs = [:]
         pending = []
         pendingBytes = 0
+        barriers = []
+        denied = []
     }
 
     mutating func tick(now: MonotonicTime) -> (MonotonicTime, Effects) {
@@ -236,10 +249,14 @@ struct SMQSessionState {
                         effects.endedObservations.append(observation)
                     }
                 }
+            case .pong(let number): passed(ping: number, into: &effects.delivery)
             case .disconnected(let reason): effects.end = .disconnected(reason: reason)
             case .failed(let error): effects.end = .failed(error)
             }
         }
+        effects.delivery.session = session
+        effects.delivery.denied += denied
+        denied = []
         return !events.isEmpty
     }
 }

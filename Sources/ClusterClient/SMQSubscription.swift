@@ -25,7 +25,7 @@ public final class SMQSubscription: AsyncSequence, Sendable {
     /// Ends the subscription and the sequence.
     public func cancel() {
         onCancel(wish)
-        wish.stream.finish()
+        wish.cancel()
     }
 
     /// Reads the messages, and holds the subscription meanwhile.

@@ -11,7 +11,8 @@ final class DemoOutput: Sendable {
     private struct State {
         var screen = TerminalScreen()
         /// The same failure again and again is told once.
-        var lastFailure: String?
+        /// Failures that were told since the last session; while all nodes are down they come again and again.
+        var toldFailures: Set<String> = []
         var wasEverConnected = false
     }
 
@@ -58,10 +59,10 @@ final class DemoOutput: Sendable {
             var line = event.line
             if case .disconnected(let node, let reason, _, _, let wasConnected) = event {
                 let failure = "\(node) \(reason)"
-                if !wasConnected, state.lastFailure == failure { line = nil }
-                state.lastFailure = failure
+                if !wasConnected, state.toldFailures.contains(failure) { line = nil }
+                if state.toldFailures.count < 64 { state.toldFailures.insert(failure) }
             }
-            if case .connected = event { state.lastFailure = nil }
+            if case .connected = event { state.toldFailures = [] }
             let lines = line.map { [$0] } ?? []
             guard style == .screen else { return lines.isEmpty ? () : writer.post(lines) }
             Self.apply(event, to: &state.screen)

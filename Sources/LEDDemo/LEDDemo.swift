@@ -342,6 +342,9 @@ extension DemoEvent {
         case .moved(let move):
             self = .moved(from: move.from, to: move.to, reason: move.reason, gap: move.gap)
         case .denied(let name): self = .warning("The broker does not permit \(name).")
+        case .dropped(let count, let reason): self = .warning("\(count) kept messages were given up (\(reason)).")
+        case .outboxFailed(let error): self = .warning(error.description)
+        case .outboxRecovered: self = .note("The outbox takes messages again.")
         case .notice(let text): self = .note(text)
         }
     }

@@ -160,11 +160,10 @@ struct SMQBrokerCommand: AsyncParsableCommand {
 
     /// Until all clients have gone, or time or patience is over.
     private static func drain(_ broker: SMQBroker, within time: Duration) async {
-        // One of its own: a sequence of signals can be read by one reader only.
-        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await broker.drain(within: time) }
-            group.addTask { for await _ in signals { break } }
+            // A sequence of its own: one allows a single iterator, and traps at the second.
+            group.addTask { for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { break } }
             await group.next()
             group.cancelAll()
         }

@@ -61,6 +61,38 @@ import Testing
         #expect(bench.machine.roundTrip == .milliseconds(30))
     }
 
+    /// Pongs have no number: they answer the pings in order, whoever sent those.
+    @Test func pongsAreNumberedAsThePingsWere() throws {
+        for pieces in splits(of: bytes { for _ in 0..<4 { $0.writeSMQ(.pong) } }) {
+            var bench = ClientBench.open()
+            #expect(bench.machine.ping() == 1)
+            _ = bench.tick(after: .seconds(3))
+            #expect(bench.machine.ping() == 3)
+            #expect(try bench.takeOutput().rawFrames() == [.ping, .ping, .ping])
+            bench.now = bench.now + .milliseconds(10)
+            for piece in pieces { bench.receive(piece) }
+            let numbers = bench.takeEvents().map { if case .pong(let number) = $0 { number } else { UInt64(0) } }
+            // The fourth answers nothing.
+            #expect(numbers == [1, 2, 3])
+            #expect(bench.machine.roundTrip == .milliseconds(10))
+        }
+    }
+
+    @Test func barriersNeitherReplaceNorDelayTheSignOfLife() throws {
+        var bench = ClientBench.open()
+        for _ in 0..<29 {
+            _ = bench.machine.ping()
+            _ = bench.tick(after: .milliseconds(100))
+        }
+        _ = bench.takeOutput()
+        _ = bench.tick(after: .milliseconds(100))
+        #expect(try bench.takeOutput().rawFrames() == [.ping])
+        _ = bench.tick(after: .milliseconds(1999))
+        #expect(bench.failure == nil)
+        _ = bench.tick(after: .milliseconds(1))
+        #expect(bench.failure?.code == .timedOut)
+    }
+
     @Test func aBrokersPingIsAnswered() throws {
         var bench = ClientBench.open()
         bench.receive(bytes { $0.writeSMQ(.ping) })

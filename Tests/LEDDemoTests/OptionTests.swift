@@ -35,7 +35,8 @@ import Testing
     @Test(arguments: [
         (["--broker", "ftp://x"], "unknown scheme"),
         (["--broker", "smq://a", "--listen", "127.0.0.1:1"], "--broker replaces"),
-        (["--open"], "--open needs --lan"), (["--listen", "0.0.0.0:8080"], "reachable from other machines"),
+        (["--tls-key", "key.pem"], "belong together"), (["--open"], "--open needs --lan"),
+        (["--listen", "0.0.0.0:8080"], "reachable from other machines"),
         (["--lan", "--listen", "127.0.0.1:1"], "contradict"), (["--listen", "nonsense"], "not an address"),
         (["--on-exit", "initial"], "is unknown"), (["--for", "soon"], "not a duration"),
         (["--led", "name=A,color=pink,line=pin11"], "color"), (["--button", "x"], "KEY=VALUE"),

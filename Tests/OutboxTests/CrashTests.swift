@@ -1,5 +1,6 @@
 import DeviceCore
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Outbox
@@ -15,7 +16,7 @@ import Testing
     /// Starts a writer and kills it: sometimes while it starts, mostly while it writes.
     private static func runAndKill(_ mode: String, _ directory: String, _ report: String, round: Int) async throws {
         let before = try lines(report).count
-        let child = try ChildProcess([mode, directory, report])
+        let child = try ChildProcess(beside: "OutboxWriter", [mode, directory, report])
         defer { child.killNow() }
         if round % 4 != 0 {
             let isWriting = try await eventually { try lines(report).count > before }
@@ -89,7 +90,9 @@ import Testing
 
     @Test func bootEpochsOfProcessesAtOnceDiffer() async throws {
         let directory = try TemporaryDirectory()
-        let children = try (0..<4).map { _ in try ChildProcess(["epoch", directory("state"), directory("report")]) }
+        let children = try (0..<4).map { _ in
+            try ChildProcess(beside: "OutboxWriter", ["epoch", directory("state"), directory("report")])
+        }
         let isEnough = try await eventually { try Self.lines(directory("report")).count > 400 }
         for child in children { child.killNow() }
         #expect(isEnough)
@@ -109,7 +112,7 @@ import Testing
 
     @Test func anotherProcessHoldsTheDirectory() async throws {
         let directory = try TemporaryDirectory()
-        let child = try ChildProcess(["hold", directory("log"), directory("report")])
+        let child = try ChildProcess(beside: "OutboxWriter", ["hold", directory("log"), directory("report")])
         defer { child.killNow() }
         let isOpen = try await eventually { try !Self.lines(directory("report")).isEmpty }
         #expect(isOpen)
@@ -140,7 +143,7 @@ import Testing
             }
             #expect(store.cost > 6_000_000)
         }
-        let child = try ChildProcess(["open", directory("log"), directory("report")])
+        let child = try ChildProcess(beside: "OutboxWriter", ["open", directory("log"), directory("report")])
         #expect(child.wait() == 0)
         let line = try #require(try Self.lines(directory("report")).first)
         #expect(line.last == "100000")

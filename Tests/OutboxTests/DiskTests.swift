@@ -1,38 +1,12 @@
 import DeviceCore
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Outbox
 
 /// Disks that are full or fail.
 @Suite(.timeLimit(.minutes(2)), .serialized) struct DiskTests {
-    /// A file system of 256 KiB, unmounted at the end.
-    private final class SmallDisk {
-        let directory: TemporaryDirectory
-        var path: String { directory("disk") }
-
-        static let isPermitted = geteuid() == 0 && (try? SmallDisk()) != nil
-
-        init() throws {
-            directory = try TemporaryDirectory()
-            try #require(mkdir(directory("disk"), 0o700) == 0)
-            let mount = try ChildProcess(
-                program: "mount", ["-t", "tmpfs", "-o", "size=256k", "outbox-tests", directory("disk")])
-            try #require(mount.wait() == 0)
-        }
-
-        deinit { umount2(directory("disk"), Int32(MNT_DETACH)) }
-
-        func fill() {
-            let file = open(path + "/filler", O_WRONLY | O_CREAT | O_APPEND, 0o600)
-            defer { close(file) }
-            let page = [UInt8](repeating: 0, count: 4096)
-            for size in [4096, 512, 1] { while write(file, page, size) > 0 {} }
-        }
-
-        func free() { unlink(path + "/filler") }
-    }
-
     @Test(.enabled(if: SmallDisk.isPermitted, "needs root and permission to mount a tmpfs"))
     func aFullDiskLosesNothingAndWritingGoesOnByItself() async throws {
         let disk = try SmallDisk()

@@ -1,4 +1,5 @@
 import DeviceCore
+import TestSupport
 import Testing
 
 @testable import Outbox

@@ -151,6 +151,7 @@ private struct Session {
         case .acknowledged(let type, let name, let id):
             seen.append("\(type) \(Array(name.readableBytesView)) \(id ?? 0)")
         case .changed(let id, let subscribers): seen.append("changed \(id) \(subscribers)")
+        case .pong(let number): seen.append("pong \(number)")
         case .disconnected(let reason):
             seen.append("disconnected \(reason)")
             isOver = true

@@ -39,7 +39,8 @@ public final class TLSClientContext: Sendable {
     ///     be for it, whichever address the connection goes to.
     ///   - port: of the server; sessions of other ports are not used.
     ///   - timeout: for the handshake, from the connection.
-    ///   - onHandshake: called once, on the event loop, before the first byte is handed on.
+    ///   - onHandshake: called once, on the event loop, before the first byte is handed on; never for a connection
+    ///     that did not come up.
     public func makeHandler(
         serverName: String, port: Int, timeout: Duration,
         onHandshake: @escaping @Sendable (Result<TLSInfo, DeviceError>) -> Void
@@ -50,7 +51,6 @@ public final class TLSClientContext: Sendable {
         try connection.setPeer(
             name, isAddress: isAddress, isChecked: !configuration.acceptsEveryCertificateForTestsOnly)
         let key = TLSSessionCache.Key(name: name, port: port, configuration: configuration, files: version.files)
-        if let session = sessions.take(key, isAddress: isAddress) { connection.offer(session) }
         let authority = name.contains(":") ? "[\(name)]:\(port)" : "\(name):\(port)"
         let handler = TLSHandler(
             connection, .client(authority: authority, name: name, configuration), timeout: timeout,
@@ -59,6 +59,9 @@ public final class TLSClientContext: Sendable {
                 if case .failure = result { sessions.remove(key) }
                 onHandshake(result)
             })
+        handler.onStart = { [sessions] connection in
+            if let session = sessions.take(key, isAddress: isAddress) { connection.offer(session) }
+        }
         handler.onSession = { [sessions] in sessions.store($0, key) }
         return handler
     }

@@ -36,6 +36,9 @@ public final class TLSHandler: ChannelDuplexHandler {
     private let failure: TLSFailure
     private let timeout: Duration
     private var onHandshake: (@Sendable (Result<TLSInfo, DeviceError>) -> Void)?
+    /// The connection is up: the last moment to offer a session. Before it, a node that does not answer would use up
+    /// one that can be offered once only.
+    var onStart: ((TLSConnection) -> Void)?
     /// A session came that can be taken up again.
     var onSession: ((TLSSessionCache.Session) -> Void)?
     private var state = State.idle
@@ -72,6 +75,8 @@ public final class TLSHandler: ChannelDuplexHandler {
     private func start(_ context: ChannelHandlerContext) {
         guard state == .idle else { return }
         state = .handshaking
+        onStart?(connection)
+        onStart = nil
         timer = context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(timeout.wholeNanoseconds)) {
             self.fail(context, self.failure.timedOut(self.timeout))
             context.close(promise: nil)
@@ -92,9 +97,12 @@ public final class TLSHandler: ChannelDuplexHandler {
     public func handlerRemoved(context: ChannelHandlerContext) { leave() }
 
     private func leave() {
+        // Who never was connected is told so by the attempt to connect.
+        if state == .idle { onHandshake = nil }
         state = .ending
         timer?.cancel()
         report(.failure(failure.closed))
+        onStart = nil
         onSession = nil
         dropOutput(ChannelError.ioOnClosedChannel)
     }

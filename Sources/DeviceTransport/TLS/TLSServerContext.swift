@@ -50,7 +50,8 @@ public final class TLSServerContext: Sendable {
     /// - Parameters:
     ///   - client: the client's address, for errors.
     ///   - timeout: for the handshake, from the connection.
-    ///   - onHandshake: called once, on the event loop, before the first byte is handed on.
+    ///   - onHandshake: called once, on the event loop, before the first byte is handed on; never for a connection
+    ///     that did not come up.
     public func makeHandler(
         client: String, timeout: Duration, onHandshake: @escaping @Sendable (Result<TLSInfo, DeviceError>) -> Void
     ) throws(DeviceError) -> TLSHandler {

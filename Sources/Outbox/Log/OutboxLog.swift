@@ -136,14 +136,18 @@ public final class OutboxLog: Sendable {
     /// Ends a record: it was delivered. In any order; repeating it does no harm.
     ///
     /// A number that the log does not hold in that epoch is ignored and counted, whoever sent it.
-    public func acknowledge(_ record: RecordID) {
-        core.acknowledge(Acknowledgement(id: record, isCumulative: false))
+    public func acknowledge(_ record: RecordID) { acknowledge(CollectionOfOne(record)) }
+
+    /// Ends many records with one wake-up of the log's thread.
+    public func acknowledge(_ records: some Collection<RecordID>) {
+        guard !records.isEmpty else { return }
+        core.acknowledge(records.lazy.map { Acknowledgement(id: $0, isCumulative: false) })
         worker.wake()
     }
 
     /// Ends a record and all before it.
     public func acknowledge(through record: RecordID) {
-        core.acknowledge(Acknowledgement(id: record, isCumulative: true))
+        core.acknowledge(CollectionOfOne(Acknowledgement(id: record, isCumulative: true)))
         worker.wake()
     }
 

@@ -59,6 +59,8 @@ extension OutboxLogCore {
             let work = state.work
             state.work = Work()
             state.heldRecords += work.records.count
+            // Until the thread reports again, which can take as long as the disk.
+            state.counters.waiting += UInt64(work.records.count)
             state.heldBytes += state.newPayloadBytes
             state.newPayloadBytes = 0
             return work

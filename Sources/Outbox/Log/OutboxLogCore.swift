@@ -134,10 +134,11 @@ final class OutboxLogCore: Sendable {
     func requestSweep() { state.withLock { $0.work.sweep = true } }
     func beginClosing() { state.withLock { $0.isClosing = true } }
 
-    func acknowledge(_ acknowledgement: Acknowledgement) {
+    func acknowledge(_ all: some Collection<Acknowledgement>) {
         state.withLock { state in
-            guard state.work.acknowledgements.count < 65536 else { return state.ignored += 1 }
-            state.work.acknowledgements.append(acknowledgement)
+            let taken = all.prefix(max(0, 65536 - state.work.acknowledgements.count))
+            state.work.acknowledgements.append(contentsOf: taken)
+            state.ignored += UInt64(all.count - taken.count)
         }
     }
 

@@ -85,6 +85,7 @@ struct ClientBench {
             case .acknowledged(let type, let name, let id):
                 "\(type) \(String(buffer: name)) \(id.map(String.init) ?? "denied")"
             case .changed(let id, let subscribers): "changed \(id) \(subscribers)"
+            case .pong(let number): "pong \(number)"
             case .askedToLeave: "asked to leave"
             case .disconnected(let reason): "disconnected \(reason)"
             case .failed(let error): "failed \(error.code)"

@@ -78,6 +78,34 @@ struct TLSSessionTests {
         #expect(client.sessions.count == 1)
     }
 
+    /// Attempts at a node that is down are many, and each would use up a session.
+    @Test func anAttemptThatDoesNotConnectCostsNoSession() async throws {
+        let reserved = try ReservedPort()
+        let client = try clientContext()
+        let context = try serverContext()
+        func listen() async throws -> HTTPListener { try await startListener(port: reserved.port, tls: context) }
+        let first = try await listen()
+        let (connection, _) = try await connect(client, port: reserved.port)
+        try await connection.send(get("/", "Connection: close"))
+        try await connection.closed()
+        await first.close()
+        #expect(client.sessions.count == 1)
+        let told = HandshakeResult()
+        for _ in 0..<3 {
+            _ = try? await RawConnection.connect(port: reserved.port) { channel in
+                let handler = try client.makeHandler(
+                    serverName: "cluster.test", port: reserved.port, timeout: .seconds(20), onHandshake: told.set)
+                try channel.pipeline.syncOperations.addHandler(handler)
+            }
+        }
+        #expect(told.count == 0)
+        #expect(client.sessions.count == 1)
+        let second = try await listen()
+        let (_, handshake) = try await connect(client, port: reserved.port)
+        #expect(try await handshake.info().isResumed)
+        await second.close()
+    }
+
     /// THE TRAP. Without a key by name the second visit would take up the first one's session, and so accept a server
     /// whose certificate is for another name.
     @Test(arguments: ["-tls1_2", "-tls1_3"])

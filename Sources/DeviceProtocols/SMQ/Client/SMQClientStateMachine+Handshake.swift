@@ -60,8 +60,14 @@ extension SMQClientStateMachine {
         case (.open, .ping):
             output.writeSMQ(.pong)
         case (.open, .pong):
-            if let sent = pongAwaitedSince { roundTrip = lastReceived - sent }
-            pongAwaitedSince = nil
+            // One that nobody asked for says nothing.
+            guard pongs < pings else { break }
+            pongs += 1
+            if let awaited = pongAwaited, awaited.number == pongs {
+                roundTrip = lastReceived - awaited.since
+                pongAwaited = nil
+            }
+            events.append(.pong(pongs))
         case (.open, .disconnect(SMQGoodbye.drain)):
             events.append(.askedToLeave)
         case (_, .disconnect(let reason)):

@@ -44,6 +44,8 @@ public struct SMQClientStateMachine: Sendable {
         case acknowledged(SMQMessageType, name: ByteBuffer, id: UInt32?)
         /// The subscriber count of an observed id.
         case changed(id: UInt32, subscribers: UInt32)
+        /// The broker has handled everything that was sent before the ping of this number, see ``ping()``.
+        case pong(UInt64)
         /// The broker wants to end, and serves this session until its client has found another node.
         case askedToLeave
         /// The broker says goodbye. Close the connection.
@@ -76,9 +78,12 @@ public struct SMQClientStateMachine: Sendable {
     var answerDue: MonotonicTime?
     /// Whether the wait for an answer was prolonged because this machine was late itself.
     var isPardoned = false
-    /// When the ping was sent whose pong has not come.
-    var pongAwaitedSince: MonotonicTime?
-    /// Time from the last ping to its pong.
+    /// The last ping of ``tick(now:)`` whose pong has not come.
+    var pongAwaited: (number: UInt64, since: MonotonicTime)?
+    /// Pongs carry no number, but a broker answers pings in order: so they are counted.
+    var pings: UInt64 = 0
+    var pongs: UInt64 = 0
+    /// Time from the last ping that ``tick(now:)`` sent to its pong.
     public internal(set) var roundTrip: Duration?
 
     /// A session that has not begun.
@@ -157,9 +162,8 @@ public struct SMQClientStateMachine: Sendable {
             }
             let due = lastReceived + configuration.pingAfter
             guard now >= due else { return due }
-            output.writeSMQ(.ping)
+            pongAwaited = (ping(), now)
             answerDue = now + configuration.pingTimeout
-            pongAwaitedSince = now
             return now + configuration.pingTimeout
         default:
             guard now >= deadline else { return deadline }
@@ -169,6 +173,16 @@ public struct SMQClientStateMachine: Sendable {
                     hint: "Check that the address is that of a SMQ broker and that it is alive"))
             return .distantFuture
         }
+    }
+
+    /// Sends a ping as a barrier: a broker handles the frames of a connection in order, so when ``Event/pong(_:)`` comes
+    /// with the number that is returned here, it has handled all that was written to ``output`` before.
+    ///
+    /// Liveness does not depend on it: see ``tick(now:)``. Of use in an open session only.
+    public mutating func ping() -> UInt64 {
+        output.writeSMQ(.ping)
+        pings += 1
+        return pings
     }
 
     /// Takes bytes from the broker: any piece of its stream.

@@ -1,23 +1,24 @@
 import DeviceCore
-import Glibc
-import Testing
+public import Glibc
 
 /// A process that a test starts and ends, by its id.
-final class ChildProcess: Sendable {
-    let id: pid_t
+public final class ChildProcess: Sendable {
+    /// Its id.
+    public let id: pid_t
     private let ended = Locked(Int32?.none)
 
-    /// Starts the program `OutboxWriter`, which lies beside the tests' own program.
-    convenience init(_ arguments: [String]) throws {
+    /// Starts a program of this package, which lies beside the tests' own program.
+    public convenience init(beside name: String, _ arguments: [String]) throws {
         var buffer = [UInt8](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &buffer, buffer.count)
-        try #require(count > 0)
+        guard count > 0 else { throw Late(description: "no path of this program") }
         let program = String(decoding: buffer[..<count], as: UTF8.self)
         let folder = program[..<(program.lastIndex(of: "/") ?? program.startIndex)]
-        try self.init(program: folder + "/OutboxWriter", arguments)
+        try self.init(program: folder + "/" + name, arguments)
     }
 
-    init(program: String, _ arguments: [String]) throws {
+    /// Starts a program that is found by its path, or in PATH.
+    public init(program: String, _ arguments: [String]) throws {
         var words: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) }
         defer { for word in words { free(word) } }
         words.append(nil)
@@ -25,12 +26,12 @@ final class ChildProcess: Sendable {
         // The sockets of tests that run beside this one must not live on in the child.
         for file in Int32(3)..<1024 { _ = fcntl(file, F_SETFD, FD_CLOEXEC) }
         let error = posix_spawnp(&id, program, nil, nil, words, environ)
-        try #require(error == 0, "cannot start \(program)")
+        guard error == 0 else { throw Late(description: "cannot start \(program): error \(error)") }
         self.id = id
     }
 
     /// Ends it as a power switch would, and waits until it is gone. Once it is, its id may be another's: then nothing.
-    func killNow() {
+    public func killNow() {
         ended.withLock { status in
             guard status == nil else { return }
             kill(id, SIGKILL)
@@ -39,7 +40,7 @@ final class ChildProcess: Sendable {
     }
 
     /// Its exit status, or minus the signal that ended it.
-    func wait() -> Int32 {
+    public func wait() -> Int32 {
         ended.withLock { status in
             let known = status ?? collect()
             status = known
@@ -52,14 +53,4 @@ final class ChildProcess: Sendable {
         while waitpid(id, &status, 0) < 0 { guard errno == EINTR else { return 127 } }
         return status & 0x7F == 0 ? (status >> 8) & 0xFF : -(status & 0x7F)
     }
-}
-
-/// Waits until a condition holds; false when it does not within twenty seconds.
-func eventually(_ condition: () throws -> Bool) async throws -> Bool {
-    let end = ContinuousClock.now + .seconds(20)
-    while !(try condition()) {
-        guard ContinuousClock.now < end else { return false }
-        try await Task.sleep(for: .milliseconds(2))
-    }
-    return true
 }

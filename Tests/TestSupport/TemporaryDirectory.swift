@@ -1,26 +1,28 @@
 import Glibc
-import Testing
 
 /// A directory for one test, removed with what is in it.
-final class TemporaryDirectory: Sendable {
-    let path: String
+public final class TemporaryDirectory: Sendable {
+    /// Its path.
+    public let path: String
 
     /// In memory where the machine offers that: most tests are about content, not about a disk.
-    init(onDisk: Bool = false) throws {
+    public init(onDisk: Bool = false) throws {
         let base = !onDisk && access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
         let template = Array("\(base)/outbox-tests-XXXXXX".utf8CString)
         let made = withUnsafeTemporaryAllocation(of: CChar.self, capacity: template.count) { buffer -> String? in
             _ = buffer.initialize(from: template)
             return buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) }
         }
-        path = try #require(made)
+        path = try Self.require(made, "a directory")
     }
 
     deinit { Self.remove(path) }
 
-    func callAsFunction(_ name: String) -> String { path + "/" + name }
+    /// The path of a file in it.
+    public func callAsFunction(_ name: String) -> String { path + "/" + name }
 
-    static func names(_ path: String) -> [String] {
+    /// What is in a directory, sorted.
+    public static func names(_ path: String) -> [String] {
         guard let directory = opendir(path) else { return [] }
         defer { closedir(directory) }
         var names: [String] = []
@@ -33,42 +35,55 @@ final class TemporaryDirectory: Sendable {
         return names.sorted()
     }
 
-    static func remove(_ path: String) {
+    /// Removes a file, or a directory with what is in it.
+    public static func remove(_ path: String) {
         for name in names(path) { remove(path + "/" + name) }
         if unlink(path) != 0 { rmdir(path) }
     }
 
-    static func read(_ path: String) throws -> [UInt8] {
+    /// The bytes of a file.
+    public static func read(_ path: String) throws -> [UInt8] {
         let file = open(path, O_RDONLY | O_CLOEXEC)
-        try #require(file >= 0)
+        try require(file >= 0, path)
         defer { close(file) }
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
         while true {
             let count = Glibc.read(file, &buffer, buffer.count)
-            try #require(count >= 0)
+            try require(count >= 0, path)
             if count == 0 { return bytes }
             bytes.append(contentsOf: buffer[..<count])
         }
     }
 
-    static func write(_ bytes: [UInt8], to path: String) throws {
+    /// Writes a file.
+    public static func write(_ bytes: [UInt8], to path: String) throws {
         let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        try #require(file >= 0)
+        try require(file >= 0, path)
         defer { close(file) }
-        try #require(bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) } == bytes.count)
+        try require(bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) } == bytes.count, path)
+    }
+
+    private static func require<Value>(_ value: Value?, _ what: String) throws -> Value {
+        guard let value else { throw Late(description: "no \(what): error \(errno)") }
+        return value
+    }
+
+    private static func require(_ condition: Bool, _ what: String) throws {
+        _ = try require(condition ? () : nil, what)
     }
 
     /// All files of a directory, to begin a test from the same ones again and again.
-    static func snapshot(_ path: String) throws -> [String: [UInt8]] {
+    public static func snapshot(_ path: String) throws -> [String: [UInt8]] {
         var files: [String: [UInt8]] = [:]
         for name in names(path) { files[name] = try read(path + "/" + name) }
         return files
     }
 
-    static func restore(_ files: [String: [UInt8]], to path: String) throws {
+    /// Makes a directory have these files and no others.
+    public static func restore(_ files: [String: [UInt8]], to path: String) throws {
         remove(path)
-        try #require(mkdir(path, 0o700) == 0)
+        try require(mkdir(path, 0o700) == 0, path)
         for (name, bytes) in files { try write(bytes, to: path + "/" + name) }
     }
 }
