@@ -2,6 +2,7 @@ import ArgumentParser
 import ClusterClient
 import DeviceCore
 import DeviceProtocols
+import DeviceTransport
 import Glibc
 import NIOCore
 
