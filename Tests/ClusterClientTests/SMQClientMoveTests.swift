@@ -100,7 +100,7 @@ import Testing
                 try await Task.sleep(for: .milliseconds(1))
             }
         }
-        moved = try await within(.seconds(20), "the move") { try await moving.value }
+        moved = try await within(.seconds(90), "the move") { try await moving.value }
         #expect(moved?.cause == .drained && moved?.gap == .zero)
         // The watcher stays at its node, so it has to be told to go before the node is empty.
         try await Task.sleep(for: .milliseconds(300))

@@ -102,7 +102,7 @@ import Testing
         #expect(error?.code == .limitExceeded)
         #expect(client.client.state.withLock { $0.outgoingBytes } < 300_000)
         goOn.send(())
-        try await within(.seconds(60)) { try await publishing.value }
+        try await within(.seconds(90)) { try await publishing.value }
         try await eventually("all have come", within: .seconds(60)) { received.withLock { $0 } == total }
         try await client.stop()
         await server.stop()
@@ -113,7 +113,7 @@ import Testing
         let node = try await TestNode.start()
         let client = try await TestClient.connected(node.port) { $0.outgoingBytes = 2000 }
         let topic = client.client.subscribe(to: "topic", limit: 10_000)
-        try await within(.seconds(60)) {
+        try await within(.seconds(90)) {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<8 {
                     group.addTask {

@@ -96,7 +96,7 @@ final class TestClient: Sendable {
     func event<Value: Sendable>(
         _ what: String, _ find: @escaping @Sendable (SMQClientEvent) -> Value?
     ) async throws -> Value {
-        try await within(.seconds(20), what) { [events] in
+        try await within(.seconds(90), what) { [events] in
             for await event in events { if let value = find(event) { return value } }
             throw Late(description: "no more events, while waiting for \(what)")
         }
@@ -104,7 +104,7 @@ final class TestClient: Sendable {
 
     /// Waits for the end of `run()`; gives what it threw.
     func end() async throws -> DeviceError? {
-        try await within(.seconds(20), "the end of run()") { [task] in await task.value }
+        try await within(.seconds(90), "the end of run()") { [task] in await task.value }
     }
 
     /// Cancels `run()` and waits for its end.
@@ -118,7 +118,7 @@ final class TestClient: Sendable {
 func next<Stream: AsyncSequence & Sendable>(
     _ stream: Stream
 ) async throws -> Stream.Element where Stream.Element: Sendable {
-    try await within(.seconds(20), "an element") {
+    try await within(.seconds(90), "an element") {
         for try await element in stream { return element }
         throw Late(description: "the stream has ended")
     }

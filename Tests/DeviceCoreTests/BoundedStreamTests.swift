@@ -135,7 +135,7 @@ import Testing
         let stream = BoundedStream<Int>(limit: 64)
         let senders = 4
         let each = 5000
-        let all = try await within(.seconds(60)) {
+        let all = try await within(.seconds(90)) {
             async let read = withTaskGroup(of: [Int].self) { group in
                 for _ in 0..<readers {
                     group.addTask {
@@ -173,7 +173,7 @@ import Testing
     @Test func pingPong() async throws {
         let there = BoundedStream<Int>(limit: 4)
         let back = BoundedStream<Int>(limit: 4)
-        try await within(.seconds(60)) {
+        try await within(.seconds(90)) {
             async let echo: Void = { for await element in there { back.send(element) } }()
             var iterator = back.makeAsyncIterator()
             for number in 0..<5000 {

@@ -4,7 +4,7 @@ import DeviceSimulator
 import Testing
 
 /// What a button does, on a clock that the test moves.
-@Suite(.timeLimit(.minutes(1))) struct ButtonTimingTests {
+@Suite(.timeLimit(.minutes(5))) struct ButtonTimingTests {
     let clock = ManualClock()
     let board: SimulatedBoard
 

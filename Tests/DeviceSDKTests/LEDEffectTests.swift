@@ -4,7 +4,7 @@ import DeviceSimulator
 import Testing
 
 /// What an LED does in the background, on a clock that the test moves.
-@Suite(.timeLimit(.minutes(1))) struct LEDEffectTests {
+@Suite(.timeLimit(.minutes(5))) struct LEDEffectTests {
     let clock = ManualClock()
     let board: SimulatedBoard
     let led: LED

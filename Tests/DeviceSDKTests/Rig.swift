@@ -35,7 +35,7 @@ enum Rig: String, CaseIterable, Sendable, CustomTestStringConvertible {
 }
 
 /// The suites that use a kernel chip's lines, one test after the other: a line has one owner at a time.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct OnLines {}
+@Suite(.serialized, .timeLimit(.minutes(5))) struct OnLines {}
 
 /// A backend together with the world on the other side of its pins.
 protocol World: Sendable {

@@ -2,7 +2,7 @@ import DeviceCore
 import DeviceSimulator
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct ManualClockTests {
+@Suite(.timeLimit(.minutes(5))) struct ManualClockTests {
     @Test func wakesSleepersInOrderAndOnlyWhenMoved() async throws {
         let clock = ManualClock()
         let (stream, continuation) = AsyncStream.makeStream(of: Int.self)

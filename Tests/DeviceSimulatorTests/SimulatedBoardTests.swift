@@ -2,7 +2,7 @@ import DeviceCore
 import DeviceSimulator
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct SimulatedBoardTests {
+@Suite(.timeLimit(.minutes(5))) struct SimulatedBoardTests {
     let clock = ManualClock()
     let board: SimulatedBoard
 

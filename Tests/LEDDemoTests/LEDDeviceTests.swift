@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(1))) func floodOfNonsenseIsOneWarningThatNamesThePeer() async throws {
+    @Test(.timeLimit(.minutes(5))) func floodOfNonsenseIsOneWarningThatNamesThePeer() async throws {
         try await withDemo { demo in
             let toSelf = demo.page.subscribeToSelf(subtopic: LEDContract.infoSubtopic)
             let echoes = demo.page.subscribe(to: LEDContract.deviceTopic, subtopic: LEDContract.ledSubtopic)
@@ -93,7 +93,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(1))) func pagesEndUpRightWhenPageAndKeysActAtOnce() async throws {
+    @Test(.timeLimit(.minutes(5))) func pagesEndUpRightWhenPageAndKeysActAtOnce() async throws {
         try await withDemo { demo in
             let echoes = demo.page.subscribe(to: LEDContract.deviceTopic, subtopic: LEDContract.ledSubtopic)
             try await demo.settle()

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Outbox
 
-@Suite(.timeLimit(.minutes(2))) struct DeduplicatorTests {
+@Suite(.timeLimit(.minutes(5))) struct DeduplicatorTests {
     /// Random messages of several sources and epochs, repeated and out of order, against a set; restarts in between.
     @Test(arguments: [64, 1 << 20]) func equalsASet(journalBytes: Int) async throws {
         let directory = try TemporaryDirectory()

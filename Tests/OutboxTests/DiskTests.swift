@@ -6,7 +6,7 @@ import Testing
 @testable import Outbox
 
 /// Disks that are full or fail.
-@Suite(.timeLimit(.minutes(2)), .serialized) struct DiskTests {
+@Suite(.timeLimit(.minutes(5)), .serialized) struct DiskTests {
     @Test(.enabled(if: SmallDisk.isPermitted, "needs root and permission to mount a tmpfs"))
     func aFullDiskLosesNothingAndWritingGoesOnByItself() async throws {
         let disk = try SmallDisk()

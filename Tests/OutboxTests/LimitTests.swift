@@ -4,7 +4,7 @@ import Testing
 
 @testable import Outbox
 
-@Suite(.timeLimit(.minutes(2))) struct LimitTests {
+@Suite(.timeLimit(.minutes(5))) struct LimitTests {
     @Test func aFullLogRejectsAndTakesAgainAfterAcknowledgements() async throws {
         let directory = try TemporaryDirectory()
         var configuration = Logs.configuration(segment: 4096)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Outbox
 
-@Suite(.timeLimit(.minutes(2))) struct OutboxLogTests {
+@Suite(.timeLimit(.minutes(5))) struct OutboxLogTests {
     @Test func recordsComeBackInOrderAfterARestart() async throws {
         let directory = try TemporaryDirectory()
         let configuration = Logs.configuration(segment: 4096)

@@ -13,7 +13,7 @@ public struct Late: Error, CustomStringConvertible {
 ///
 /// The time is far above what any machine needs, because tests share theirs.
 public func within<Value: Sendable>(
-    _ limit: Duration = .seconds(20), _ what: String = "the operation",
+    _ limit: Duration = .seconds(90), _ what: String = "the operation",
     _ operation: @escaping @Sendable () async throws -> Value
 ) async throws -> Value {
     let first = First<Value>()
@@ -75,7 +75,7 @@ private final class First<Value: Sendable>: Sendable {
 
 /// Waits until a condition holds, for what has no event of its own.
 public func eventually(
-    _ what: String, within limit: Duration = .seconds(20), _ condition: @Sendable () async throws -> Bool
+    _ what: String, within limit: Duration = .seconds(90), _ condition: @Sendable () async throws -> Bool
 ) async throws {
     let end = ContinuousClock.now + limit
     while !(try await condition()) {

@@ -114,7 +114,7 @@ public final class RawConnection: Sendable {
     public func take<Value: Sendable>(
         _ find: @escaping @Sendable (inout ByteBuffer) throws -> Value?
     ) async throws -> Value {
-        try await within(.seconds(20), "bytes that were waited for") { [self] in
+        try await within(.seconds(90), "bytes that were waited for") { [self] in
             while true {
                 let (found, isClosed, version) = try state.withLock { state in
                     (try find(&state.received), state.isClosed, state.version)
@@ -131,7 +131,7 @@ public final class RawConnection: Sendable {
     /// - Returns: what had come and was not taken.
     @discardableResult
     public func closed() async throws -> ByteBuffer {
-        try await within(.seconds(20), "the end of the connection") { [self] in
+        try await within(.seconds(90), "the end of the connection") { [self] in
             while true {
                 let (isClosed, version) = state.withLock { ($0.isClosed, $0.version) }
                 if isClosed { return received }

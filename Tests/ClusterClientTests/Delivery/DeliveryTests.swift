@@ -6,7 +6,7 @@ import Outbox
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct DeliveryTests {
+@Suite(.timeLimit(.minutes(5))) struct DeliveryTests {
     @Test(arguments: SMQDeliveryLevel.allCases) func messagesArriveInOrderAndAreAcknowledged(
         _ level: SMQDeliveryLevel
     ) async throws {
@@ -42,7 +42,7 @@ import Testing
             let id = try await sender.client.publish(
                 payload("\(number)"), to: .topic("events"), delivery: .log(level: level))
             #expect(id?.sequence == UInt64(number))
-            try await sender.isDelivered(within: .seconds(20))
+            try await sender.isDelivered(within: .seconds(90))
         }
         #expect(sender.client.deliveryCounters.normal.acknowledged == 20)
         try await sender.stop()

@@ -32,7 +32,7 @@ struct ResolverFaultTests {
         defer { server.end() }
         let resolver = try await aged(server)
         server.freeze()
-        let (first, fresh) = try await within(.seconds(60), "the older answer") { [name] in
+        let (first, fresh) = try await within(.seconds(90), "the older answer") { [name] in
             (
                 try await resolver.resolve(ResolverTarget(name, port: 1)),
                 await resolver.failure("other.cluster.test")
@@ -106,7 +106,7 @@ struct ResolverFaultTests {
         let resolver = try testResolver(server.server) { $0.limits.deadline = .seconds(600) }
         let waiting = Task { [name] in await resolver.failure(name) }
         try await eventually("the question") { resolver.counters.questions == 2 }
-        try await within(.seconds(20), "the end") { await resolver.shutDown() }
+        try await within(.seconds(90), "the end") { await resolver.shutDown() }
         #expect(await waiting.value?.code == .closed)
         // Without shutDown, the last reference ends the thread and the lookups.
         for _ in 0..<50 {
