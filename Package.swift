@@ -91,8 +91,8 @@ let package = Package(
         .executableTarget(
             name: "LEDDemo",
             dependencies: [
-                "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSDK", "DeviceSimulator", "DeviceTransport",
-                "DeviceWeb", "SMQBroker", nioCore, nioPosix, logging, signals, arguments,
+                "CDeviceShim", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSDK", "DeviceSimulator", "DeviceTransport",
+                "DeviceWeb", "Outbox", "SMQBroker", nioCore, nioPosix, logging, signals, arguments,
             ],
             swiftSettings: strict),
         .executableTarget(

@@ -25,7 +25,7 @@ public struct HTTPAccessPolicy: Sendable {
     ///
     /// - Parameter needsToken: false for files without which a page cannot even ask for the token.
     /// - Returns: the refusal, or nil.
-    func refusal(of request: HTTPRequest, needsToken: Bool) -> HTTPResponse? {
+    package func refusal(of request: HTTPRequest, needsToken: Bool) -> HTTPResponse? {
         guard !isOpen else { return nil }
         // A device without a Host header is not a browser.
         if checksHost, let host = request.header("Host"), !isOwn(hostName(of: host)) {
@@ -42,6 +42,18 @@ public struct HTTPAccessPolicy: Sendable {
         if needsToken, let token, !isToken(token, in: request) {
             return .text(
                 401, "This address needs the token that the program printed at its start: add ?token=... to it.")
+        }
+        return nil
+    }
+
+    /// Whether something may be changed.
+    func refusal(ofAction request: HTTPRequest) -> HTTPResponse? {
+        var policy = self
+        policy.isOpen = false
+        if let refusal = policy.refusal(of: request, needsToken: true) { return refusal }
+        let address = request.remoteAddress
+        guard token != nil || address.hasPrefix("127.") || address == "::1" else {
+            return .text(403, "Only programs on the server's own machine may do this.")
         }
         return nil
     }

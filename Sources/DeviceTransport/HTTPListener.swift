@@ -146,6 +146,10 @@ final class HTTPListenerShared: Sendable {
 
     /// What is done with a request that is not for a stream.
     func decide(_ request: HTTPRequest) -> HTTPRouteHandler.Decision {
+        if let action = routes.actions[request.path] {
+            if let refusal = request.flaw ?? access.refusal(ofAction: request) { return .refuse(refusal) }
+            return request.method == "POST" ? .serve(action) : .refuse(.text(405, "Only POST is served here."))
+        }
         // Files of a page load without the token, which the page's own address carries.
         let isFile = request.path.contains(".") && routes.streams[request.path] == nil
         if let refusal = request.flaw ?? access.refusal(of: request, needsToken: !isFile) { return .refuse(refusal) }

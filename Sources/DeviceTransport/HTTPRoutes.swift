@@ -27,6 +27,7 @@ public struct HTTPRoutes: Sendable {
     public typealias Stream = @Sendable (StreamRequest) -> StreamDecision
 
     var pages: [String: Page] = [:]
+    var actions: [String: Page] = [:]
     var streams: [String: Stream] = [:]
 
     /// No routes.
@@ -35,12 +36,17 @@ public struct HTTPRoutes: Sendable {
     /// Serves GET and HEAD of a path.
     public mutating func page(_ path: String, _ page: @escaping Page) { pages[path] = page }
 
+    /// Serves POST of a path, which changes something. Only for who has the token; where there is none, and with
+    /// ``HTTPAccessPolicy/isOpen``, only for programs of this machine and the listener's own pages.
+    public mutating func action(_ path: String, _ action: @escaping Page) { actions[path] = action }
+
     /// Serves streams at a path.
     public mutating func stream(_ path: String, _ stream: @escaping Stream) { streams[path] = stream }
 
     /// Adds the routes of another table; a path that both have is the other's.
     public mutating func merge(_ other: HTTPRoutes) {
         pages.merge(other.pages) { $1 }
+        actions.merge(other.actions) { $1 }
         streams.merge(other.streams) { $1 }
     }
 }

@@ -1,4 +1,5 @@
 import DeviceCore
+import Glibc
 
 /// Where the demo's events go: the terminal's picture, plain lines, or JSON. Never waits for who reads it.
 final class DemoOutput: Sendable {
@@ -18,9 +19,14 @@ final class DemoOutput: Sendable {
     let style: Style
     private let state = Locked(State())
     private let writer: OutputWriter
+    private let events: OutputWriter?
 
-    init(style: Style) {
+    /// - Parameter events: a file that gets all events as JSON lines as well.
+    init(style: Style, events: String? = nil) {
         self.style = style
+        let file = events.map { open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600) } ?? -1
+        self.events =
+            file < 0 ? nil : OutputWriter(file: file) { DemoEvent.note("\($0) events dropped, unread.").json }
         writer = OutputWriter { count in
             let text = "\(count) line\(count == 1 ? "" : "s") dropped, because nobody read the output."
             return style == .json ? DemoEvent.note(text).json : text
@@ -52,6 +58,8 @@ final class DemoOutput: Sendable {
     func show(_ lines: [String]) { if style == .screen { writer.post(lines) } }
 
     func report(_ event: DemoEvent) {
+        events?.post([event.json])
+        if case .heartbeat = event { return }
         state.withLock { state in
             if case .connected = event { state.wasEverConnected = true }
             if style == .json { return writer.post([event.json]) }
@@ -87,7 +95,7 @@ final class DemoOutput: Sendable {
             for index in screen.leds.indices where screen.leds[index].id == id { screen.leds[index].isOn = isOn }
         case .temperature(let tenths): screen.temperature = tenths
         case .watchers(let count): screen.watchers = count
-        case .started, .moved, .note, .warning, .ended: break
+        case .started, .moved, .heartbeat, .note, .warning, .ended: break
         }
     }
 
