@@ -67,14 +67,21 @@ enum DemoEvent: Sendable {
             (wasConnected ? "Lost \(node): " : "Cannot use \(node): ") + reason + ". "
                 + (hint.map { "\($0). " } ?? "")
                 + (retryIn > .zero ? "Trying again in \(retryIn.wholeNanoseconds / 1_000_000) ms." : "Trying another.")
-        case .moved(let from, let to, _, let gap, _):
-            "Moved from \(from) to \(to) in \(gap.wholeNanoseconds / 1_000_000) ms"
+        case .moved(let from, let to, _, let gap, let silence):
+            "Moved from \(Self.place(from)) to \(Self.place(to)) in \(gap.wholeNanoseconds / 1_000_000) ms"
+                + (silence > .zero ? ", after \(silence.wholeNanoseconds / 1_000_000) ms of silence" : "")
         case .led(let id, let name, let isOn, let source): "LED \(id) (\(name)) \(isOn ? "on" : "off"), by \(source)"
         case .temperature, .heartbeat: nil
         case .watchers(let count): "\(count) page\(count == 1 ? "" : "s") watching"
         case .note(let text), .warning(let text): text
         case .ended(let reason): "Ended: \(reason)"
         }
+    }
+
+    /// The address where a node's text has it behind a name, as in `smq://name/smq.lsp (192.0.2.1:80)`.
+    private static func place(_ node: String) -> String {
+        guard node.hasSuffix(")"), let open = node.lastIndex(of: "(") else { return node }
+        return String(node[open...].dropFirst().dropLast())
     }
 
     private enum Value {

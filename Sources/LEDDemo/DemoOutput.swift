@@ -11,10 +11,13 @@ final class DemoOutput: Sendable {
 
     private struct State {
         var screen = TerminalScreen()
-        /// The same failure again and again is told once.
-        var lastFailure: String?
+        /// The same failures again and again are told once between two sessions.
+        var failures: Set<String> = []
         var wasEverConnected = false
     }
+
+    /// Failures that are told between two sessions.
+    private static let failureLimit = 20
 
     let style: Style
     private let state = Locked(State())
@@ -66,10 +69,10 @@ final class DemoOutput: Sendable {
             var line = event.line
             if case .disconnected(let node, let reason, _, _, let wasConnected) = event {
                 let failure = "\(node) \(reason)"
-                if !wasConnected, state.lastFailure == failure { line = nil }
-                state.lastFailure = failure
+                let isNew = state.failures.count < Self.failureLimit && state.failures.insert(failure).inserted
+                if !wasConnected, !isNew { line = nil }
             }
-            if case .connected = event { state.lastFailure = nil }
+            if case .connected = event { state.failures = [] }
             let lines = line.map { [$0] } ?? []
             guard style == .screen else { return lines.isEmpty ? () : writer.post(lines) }
             Self.apply(event, to: &state.screen)

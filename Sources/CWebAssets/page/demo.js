@@ -29,6 +29,8 @@ const grouped = (number) => number.toLocaleString("en");
 const outage = (move) => move.gap + move.silence;
 const span = (ms) => (ms < 10000 ? [ms, "ms"] : [(ms / 1000).toFixed(1), "s"]);
 
+const time = (ms) => span(ms).join(" ");
+
 function ago(ms) {
   const seconds = Math.round(ms / 1000);
   if (seconds < 2) return "just now";
@@ -137,7 +139,7 @@ function showMoves(state) {
       const item = document.createElement("li"), way = document.createElement("b"), facts = document.createElement("span"), age = document.createElement("span");
       if (move.to !== null) item.dataset.node = move.to;
       way.textContent = `${name(move.from)} → ${name(move.to)}`;
-      facts.textContent = `${span(outage(move)).join(" ")}${move.silence > 0 ? `, ${span(move.silence).join(" ")} of it to notice` : ""}`;
+      facts.textContent = move.silence === 0 ? `in ${time(move.gap)}` : `noticed after ${time(move.silence)}, moved ${move.gap === 0 ? "at once" : `in ${time(move.gap)}`}`;
       item.title = move.reason;
       item.append(way, facts, age);
       return item;

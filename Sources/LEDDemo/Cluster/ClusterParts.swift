@@ -16,15 +16,13 @@ final class ClusterParts: Sendable {
     private let ledger: Locked<HeartbeatLedger>
     private let page = Locked<HTTPListener?>(nil)
     private let device = Locked<ChildProcess?>(nil)
-    private let isLinked: Bool
     private let seen: Deduplicator
     private let clock = DeviceClock(ContinuousClock())
 
-    private init(nodes: [ClusterNode], receivers: [NodeReceiver], seen: Deduplicator, isLinked: Bool) {
+    private init(nodes: [ClusterNode], receivers: [NodeReceiver], seen: Deduplicator) {
         self.nodes = nodes
         self.receivers = receivers
         self.seen = seen
-        self.isLinked = isLinked
         ledger = Locked(HeartbeatLedger(nodes: nodes.count, at: clock.now))
     }
 
@@ -38,6 +36,7 @@ final class ClusterParts: Sendable {
         let program = try ClusterDemo.ownProgram().path
         let hosts = (1...demo.nodes).map { "127.0.0.\($0)" }
         let port = try FreePort.first(of: 8081...8179, on: hosts)
+        let linkPort = try FreePort.first(of: 1900...1999, on: hosts)
         let names = hosts.map { "\($0) \(ClusterDemo.clusterName)\n" }.joined()
         let hostsFile = try directory.write(names, to: "hosts")
         let seen = try await Deduplicator.open(directory: directory.path + "/seen")
@@ -46,15 +45,19 @@ final class ClusterParts: Sendable {
         for (index, host) in hosts.enumerated() {
             let name = "Node \(Character(Unicode.Scalar(UInt8(ascii: "A") + UInt8(index))))"
             let address = ListenAddress(host: host, port: port)
+            // By the environment, which a broker without links passes over.
+            var environment = ClusterDemo.environment
+            environment["DEVICE_PEERS"] = hosts.filter { $0 != host }.joined(separator: ",")
+            environment["DEVICE_LINK_PORT"] = "\(linkPort)"
             nodes.append(
                 ClusterNode(
                     name: name, address: address, program: broker,
-                    arguments: ["--server-name", ClusterDemo.clusterName], environment: ClusterDemo.environment,
+                    arguments: ["--server-name", ClusterDemo.clusterName], environment: environment,
                     eventLoop: eventLoop))
             receivers.append(
                 try NodeReceiver(node: address, name: name, seen: seen, eventLoop: eventLoop, logger: logger))
         }
-        let parts = ClusterParts(nodes: nodes, receivers: receivers, seen: seen, isLinked: false)
+        let parts = ClusterParts(nodes: nodes, receivers: receivers, seen: seen)
         do throws(DeviceError) {
             for node in nodes { try await node.startUp() }
             let url = try await parts.servePage(on: demo.options.listen, eventLoop: eventLoop, logger: logger)
@@ -152,13 +155,16 @@ final class ClusterParts: Sendable {
 
     private var state: ClusterState {
         let now = clock.now
-        let (received, lost, course) = ledger.withLock { ($0.received, $0.lost(at: now), $0.course(at: now)) }
+        let (received, highest, lost, course) = ledger.withLock { ledger in
+            (ledger.received, ledger.highest, ledger.lost(at: now), ledger.course(at: now))
+        }
         let places = zip(nodes, receivers).map { node, receiver in
             ClusterState.Node(
                 name: node.name, address: "\(node.address)", snapshot: node.snapshot, received: receiver.received)
         }
         return ClusterState(
-            nodes: places, device: view.withLock { $0 }, received: received, lost: lost, course: course,
-            isLinked: isLinked, now: now)
+            nodes: places, device: view.withLock { $0 }, highest: highest, received: received, lost: lost,
+            course: course,
+            now: now)
     }
 }

@@ -11,10 +11,11 @@ struct ClusterState: Sendable {
 
     var nodes: [Node]
     var device: DeviceView
+    /// The highest number that came.
+    var highest: UInt64
     var received: UInt64
     var lost: UInt64
     var course: [[Int]]
-    var isLinked: Bool
     var now: MonotonicTime
 
     /// The node that a client's text names.
@@ -35,11 +36,12 @@ struct ClusterState: Sendable {
             ],
             "moves": .array(device.moves.map(json)),
             "messages": [
-                "sent": Self.count(device.sent), "received": Self.count(received), "lost": Self.count(lost),
+                // The device tells its own count a little later than its messages.
+                "sent": Self.count(max(device.sent, highest)), "received": Self.count(received),
+                "lost": Self.count(lost),
                 "waiting": Self.count(device.waiting),
             ],
             "course": .array(course.map { .array($0.map { .integer(Int64($0)) }) }),
-            "linked": .bool(isLinked),
         ]
         var text = ""
         JSONWriter.append(value, to: &text)
