@@ -11,13 +11,10 @@ final class DemoOutput: Sendable {
 
     private struct State {
         var screen = TerminalScreen()
-        /// The same failures again and again are told once between two sessions.
-        var failures: Set<String> = []
+        /// Failures that were told since the last session; while all nodes are down they come again and again.
+        var toldFailures: Set<String> = []
         var wasEverConnected = false
     }
-
-    /// Failures that are told between two sessions.
-    private static let failureLimit = 20
 
     let style: Style
     private let state = Locked(State())
@@ -69,10 +66,10 @@ final class DemoOutput: Sendable {
             var line = event.line
             if case .disconnected(let node, let reason, _, _, let wasConnected) = event {
                 let failure = "\(node) \(reason)"
-                let isNew = state.failures.count < Self.failureLimit && state.failures.insert(failure).inserted
-                if !wasConnected, !isNew { line = nil }
+                if !wasConnected, state.toldFailures.contains(failure) { line = nil }
+                if state.toldFailures.count < 64 { state.toldFailures.insert(failure) }
             }
-            if case .connected = event { state.failures = [] }
+            if case .connected = event { state.toldFailures = [] }
             let lines = line.map { [$0] } ?? []
             guard style == .screen else { return lines.isEmpty ? () : writer.post(lines) }
             Self.apply(event, to: &state.screen)

@@ -3,12 +3,13 @@
 from measure import duration, quantile
 
 HEAD = f"{'fault':<13}{'profile':<9}{'runs':>4}{'median':>10}{'p95':>10}{'max':>10}{'target':>9}" \
-       f"{'moved':>10}{'longest gap':>13}{'lost':>7}{'refused':>9}{'dup':>5}{'false':>7}{'cpu':>6}"
+       f"{'moved':>10}{'longest gap':>13}{'lost':>7}{'refused':>9}{'held':>6}{'dup':>5}{'false':>7}{'cpu':>6}"
 
 EXPLANATION = """\
 Times are from the fault to the first message through another node; in rolling, loss, delay, steady and storm the
 longest gap. moved: when the client said so (median). lost, dup: at the receivers' handler. refused: never taken by the
-client. false: moves that no fault called for. cpu: of the whole machine, other programs included."""
+client. held: copies that the receivers' de-duplicator held back. false: moves that no fault called for. cpu: of the
+whole machine, other programs included."""
 
 
 def line(row, profile, outcome):
@@ -37,4 +38,4 @@ def line(row, profile, outcome):
 
     return (f"{row.name:<13}{profile:<9}{len(runs):>4}{figures[0]:>10}{figures[1]:>10}{figures[2]:>10}{target:>9}"
             f"{duration(quantile(moved, 0.5)) if moved else '-':>10}{duration(max(run['gap'] for run in runs)):>13}"
-            f"{total('lost'):>7}{total('refused'):>9}{total('duplicates'):>5}{total('falseMoves'):>7}{cpu:>6}")
+            f"{total('lost'):>7}{total('refused'):>9}{total('suppressed'):>6}{total('duplicates'):>5}{total('falseMoves'):>7}{cpu:>6}")

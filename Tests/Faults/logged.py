@@ -20,9 +20,9 @@ def disk_full(stage, row):
         stage.start_sender(rate=200)
         stage.wait_for_arrival(0, stage.nodes, 20)
         time.sleep(2)
-        stage.begin_fault()
+        victim = stage.begin_fault()
         fault = disk.fill()
-        for role in stage.nodes:
+        for role in sorted(stage.nodes, key=lambda role: role == victim):
             faults.kill(stage, role)
         end = time.monotonic() + 30
         while not any(line["event"] == "refused" for line in stage.sent[-1].read()):

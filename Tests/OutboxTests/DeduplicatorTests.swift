@@ -76,7 +76,7 @@ import Testing
         limits.handling = 2
         let seen = try await Deduplicator.open(directory: directory("seen"), limits: limits)
         let ids = (UInt64(1)...3).map { MessageID(source: 1, epoch: 1, sequence: $0) }
-        #expect(ids.map { seen.admit($0) } == [.new, .new, .deferred])
+        #expect(ids.map { seen.admit($0) } == [.new, .new, .refused])
         seen.complete(ids[0])
         #expect(ids.map { seen.admit($0) } == [.duplicate, .deferred, .new])
         #expect(seen.counters.deferred == 1 && seen.counters.copiesWhileHandled == 1)

@@ -23,7 +23,7 @@ final class LoggedReceiver: Sendable {
         var new: [SMQLoggedMessage] = []
         new.reserveCapacity(messages.count)
         var again: [(SMQPeer, MessageID)] = []
-        var (plain, duplicates) = (UInt64(0), UInt64(0))
+        var (plain, duplicates, refused) = (UInt64(0), UInt64(0), UInt64(0))
         for message in messages {
             guard let envelope = Envelope(decoding: message.payload.readableBytesView.prefix(Envelope.byteCount)) else {
                 plain += 1
@@ -42,11 +42,13 @@ final class LoggedReceiver: Sendable {
                 duplicates += 1
                 if wantsWord { again.append((message.publisher, envelope.id)) }
             case .deferred: duplicates += 1
+            // The program handles more than it may: as if nobody had read it in time.
+            case .refused: refused += 1
             }
         }
         let before = stream.dropped
         stream.send(contentsOf: new)
-        let dropped = stream.dropped - before
+        let dropped = stream.dropped - before + refused
         delivery.count { counters in
             counters.received += UInt64(new.count)
             counters.receivedPlain += plain

@@ -42,7 +42,8 @@ extension SMQClient {
                 }
             )
         }
-        do { try await delivery.close() } catch {
+        // The task is cancelled, and the outbox still has to become durable: in a task of its own.
+        do { try await Task { [delivery] in try await delivery.close() }.value } catch {
             logger.error("the outbox could not be closed", metadata: ["reason": "\(error)"])
         }
     }

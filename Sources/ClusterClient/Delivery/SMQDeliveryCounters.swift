@@ -66,7 +66,8 @@ public struct SMQDeliveryCounters: Sendable, Hashable {
     public var completed: UInt64 = 0
     /// Messages that the program has withdrawn, or let go without a word.
     public var withdrawn: UInt64 = 0
-    /// Messages thrown away because their reader was too slow; they are in ``withdrawn`` too.
+    /// Messages thrown away because their reader was too slow: more than a stream or the `Deduplicator` takes at a
+    /// time. An `.endToEnd` one comes again, a `.broker` one is lost.
     public var droppedUnread: UInt64 = 0
     /// Acknowledgements sent to publishers.
     public var acknowledgementsSent: UInt64 = 0

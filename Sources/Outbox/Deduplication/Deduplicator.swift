@@ -6,8 +6,11 @@ public enum Verdict: String, Sendable, Hashable, CaseIterable {
     case new
     /// Handled before: not to be handled, but to be acknowledged again, because the sender seems not to know.
     case duplicate
-    /// Being handled now, or too much is: neither to be handled nor acknowledged. The sender will repeat it.
+    /// Being handled now: neither to be handled nor acknowledged. If that fails, the sender will repeat it.
     case deferred
+    /// Not handled before, but too much is being handled now (``DeduplicatorLimits/handling``): neither to be handled
+    /// nor acknowledged. Who repeats it will find room; one that nobody repeats is lost.
+    case refused
 }
 
 /// Tells, at the receiving side, which logged messages were handled before; also after a restart.

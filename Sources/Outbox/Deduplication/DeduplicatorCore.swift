@@ -59,7 +59,7 @@ final class DeduplicatorCore: Sendable {
             }
             guard state.handling.count < max(1, limits.handling) else {
                 state.counters.deferred += 1
-                return .deferred
+                return .refused
             }
             state.handling.insert(id)
             state.counters.new += 1

@@ -8,7 +8,7 @@ public struct DeduplicatorLimits: Sendable {
     /// heard of longest ago is forgotten and counted. Should be well above the number of senders, because each start
     /// of a sender is an epoch.
     public var streams = 1024
-    /// Messages being handled at a time; more are deferred and counted.
+    /// Messages being handled at a time; more are refused and counted.
     public var handling = 1024
     /// Messages remembered but not yet on the disk, at most; beyond that the next write is a snapshot of everything.
     public var unwritten = 8192
@@ -35,7 +35,7 @@ public struct DeduplicatorCounters: Sendable, Hashable {
     public var belowWindow: UInt64 = 0
     /// Copies of a message that was being handled.
     public var copiesWhileHandled: UInt64 = 0
-    /// Messages deferred because too many were being handled.
+    /// Messages refused because too many were being handled.
     public var deferred: UInt64 = 0
     /// Sources forgotten to make room: a message of theirs that is repeated counts as new.
     public var evicted: UInt64 = 0

@@ -275,6 +275,30 @@ import Testing
         await node.stop()
     }
 
+    /// Nobody repeats a `.broker` message, so one that finds no room is a loss, which is told.
+    @Test func moreThanMayBeHandledAtATimeIsTold() async throws {
+        let node = try await TestNode.start()
+        let rig = try await DeliveryRig()
+        var limits = DeduplicatorLimits()
+        limits.handling = 4
+        let deduplicator = try await Deduplicator.open(directory: rig.directory("narrow"), limits: limits)
+        let receiver = try await TestClient.connected(node.port, "receiver")
+        let messages = receiver.client.receiveLogged(from: "events", deduplicator: deduplicator)
+        try await receiver.isSubscribed()
+        let sender = try await rig.sender(node.port)
+        for number in 0..<10 { try await sender.publish("\(number)", .log(level: .broker)) }
+        try await sender.isDelivered()
+        try await eventually("six without room") { receiver.client.deliveryCounters.droppedUnread == 6 }
+        #expect(receiver.client.deliveryCounters.duplicates == 0)
+        _ = try await receiver.event("the loss") { event in
+            if case .dropped(_, .slowReader) = event { true } else { nil }
+        }
+        for number in 0..<4 { #expect(try await String(buffer: next(messages).message.payload) == "\(number)") }
+        try await sender.stop()
+        try await receiver.stop()
+        await node.stop()
+    }
+
     @Test func aSlowReaderGetsEverythingInTheEnd() async throws {
         let node = try await TestNode.start()
         let rig = try await DeliveryRig()
