@@ -145,7 +145,7 @@ let package = Package(
             name: "LEDDemoTests",
             dependencies: [
                 "LEDDemo", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSDK", "DeviceSimulator",
-                "DeviceTransport", nioCore, nioPosix, logging, arguments,
+                "DeviceTransport", "TestSupport", nioCore, nioPosix, logging, arguments,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -25,12 +25,14 @@ final class DemoOutput: Sendable {
     init(style: Style, events: String? = nil) {
         self.style = style
         let file = events.map { open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600) } ?? -1
+        let reason = errno
         self.events =
             file < 0 ? nil : OutputWriter(file: file) { DemoEvent.note("\($0) events dropped, unread.").json }
         writer = OutputWriter { count in
             let text = "\(count) line\(count == 1 ? "" : "s") dropped, because nobody read the output."
             return style == .json ? DemoEvent.note(text).json : text
         }
+        if let events, file < 0 { report(.warning("No events go to \(events): \(SystemError.text(reason))")) }
     }
 
     /// Whether a broker was connected at any time.

@@ -7,9 +7,9 @@ import NIOCore
 final class ClusterNode: Sendable {
     private struct Life: Sendable {
         var machine = NodeStateMachine()
-        var process: ChildProcess?
-        /// The last lines that the process wrote.
-        var lines: [String] = []
+        var process: DemoProcess?
+        /// The last complaint of the process.
+        var lastLine: String?
     }
 
     /// What the page shows.
@@ -24,19 +24,16 @@ final class ClusterNode: Sendable {
     /// "Node A".
     let name: String
     let address: ListenAddress
-    private let program: ChildProcess.Program
+    private let program: DemoProcess.Program
     private let eventLoop: any EventLoop
     private let life = Locked(Life())
-    /// Lines of the process that are kept.
-    private static let lineLimit = 20
-
     init(
         name: String, address: ListenAddress, program: String, arguments: [String], environment: [String: String],
         eventLoop: any EventLoop
     ) {
         self.name = name
         self.address = address
-        self.program = ChildProcess.Program(
+        self.program = DemoProcess.Program(
             path: program, arguments: ["--listen", "\(address)"] + arguments, environment: environment,
             hasOwnGroup: true)
         self.eventLoop = eventLoop
@@ -47,7 +44,7 @@ final class ClusterNode: Sendable {
             let isCrashed = if case .crashed = life.machine.state { true } else { false }
             return Snapshot(
                 state: life.machine.state, commands: life.machine.commands, process: life.process?.id,
-                lastLine: isCrashed ? life.lines.last : nil)
+                lastLine: isCrashed ? life.lastLine : nil)
         }
     }
 
@@ -56,7 +53,9 @@ final class ClusterNode: Sendable {
     /// - Returns: false when the command makes no sense now.
     func obey(_ command: NodeStateMachine.Command) async -> Bool {
         let (action, generation, process) = life.withLock { life in
-            (life.machine.receive(command), life.machine.generation, life.process)
+            let action = life.machine.receive(command)
+            if action == .spawn { life.lastLine = nil }
+            return (action, life.machine.generation, life.process)
         }
         guard let action else { return false }
         switch action {
@@ -103,7 +102,7 @@ final class ClusterNode: Sendable {
         program.files = [-1, writing, writing]
         defer { close(writing) }
         do throws(DeviceError) {
-            let process = try await ChildProcess.start(program, on: eventLoop) { [self] status in
+            let process = try await DemoProcess.start(program, on: eventLoop) { [self] status in
                 finish(generation, status, nil)
             }
             let isWanted = life.withLock { life in
@@ -128,7 +127,7 @@ final class ClusterNode: Sendable {
             life.machine.ended(generation, status: status)
             guard life.machine.generation == generation else { return }
             life.process = nil
-            if let line { life.lines.append(line) }
+            if let line { life.lastLine = line }
         }
     }
 
@@ -137,10 +136,11 @@ final class ClusterNode: Sendable {
         defer { close(file) }
         LineReader.read(file) { line in
             life.withLock { life in
-                life.lines.append(line.printable)
-                if life.lines.count > Self.lineLimit { life.lines.removeFirst() }
+                guard life.machine.generation == generation else { return }
                 // Printed when it listens.
                 if line.hasPrefix("Broker:") { life.machine.becameReady(generation) }
+                // What it says else is a complaint.
+                if !line.hasPrefix("Broker:"), !line.hasPrefix("Page:") { life.lastLine = line.printable }
             }
         }
     }

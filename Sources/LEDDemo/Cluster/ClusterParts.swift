@@ -15,7 +15,7 @@ final class ClusterParts: Sendable {
     private let view = Locked(DeviceView())
     private let ledger: Locked<HeartbeatLedger>
     private let page = Locked<HTTPListener?>(nil)
-    private let device = Locked<ChildProcess?>(nil)
+    private let device = Locked<DemoProcess?>(nil)
     private let seen: Deduplicator
     private let clock = DeviceClock(ContinuousClock())
 
@@ -134,11 +134,11 @@ final class ClusterParts: Sendable {
         defer { close(writing) }
         // The terminal is the device's: it draws its picture and reads its keys. It gets SIGTERM at our end, so that
         // it gives the terminal back as it was.
-        let child = ChildProcess.Program(
+        let child = DemoProcess.Program(
             path: program, arguments: arguments, environment: environment,
             files: [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, writing], deathSignal: SIGTERM)
         do throws(DeviceError) {
-            let process = try await ChildProcess.start(child, on: eventLoop) { [deviceEnded] status in
+            let process = try await DemoProcess.start(child, on: eventLoop) { [deviceEnded] status in
                 deviceEnded.send(status)
             }
             device.withLock { $0 = process }

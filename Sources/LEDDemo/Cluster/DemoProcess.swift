@@ -4,7 +4,7 @@ import Glibc
 import NIOCore
 
 /// A program that this one has started. It ends with this process, however that ends.
-final class ChildProcess: Sendable {
+final class DemoProcess: Sendable {
     struct Program: Sendable {
         var path: String
         var arguments: [String]
@@ -32,8 +32,8 @@ final class ChildProcess: Sendable {
     /// - Throws: ``DeviceError``: `notFound`, `permission`, `io`.
     static func start(
         _ program: Program, on eventLoop: any EventLoop, ended: @escaping @Sendable (Int32) -> Void
-    ) async throws(DeviceError) -> ChildProcess {
-        let result: Result<ChildProcess, DeviceError>
+    ) async throws(DeviceError) -> DemoProcess {
+        let result: Result<DemoProcess, DeviceError>
         do {
             result = try await eventLoop.submit { Result { () throws(DeviceError) in try spawn(program) } }.get()
         } catch {
@@ -64,7 +64,7 @@ final class ChildProcess: Sendable {
         isCollected.withLock { isCollected in if !isCollected { kill(id, number) } }
     }
 
-    private static func spawn(_ program: Program) throws(DeviceError) -> ChildProcess {
+    private static func spawn(_ program: Program) throws(DeviceError) -> DemoProcess {
         var arguments: [UnsafeMutablePointer<CChar>?] = ([program.path] + program.arguments).map { strdup($0) } + [nil]
         var environment: [UnsafeMutablePointer<CChar>?] =
             program.environment.sorted { $0.key < $1.key }.map { strdup("\($0.key)=\($0.value)") } + [nil]
@@ -92,6 +92,6 @@ final class ChildProcess: Sendable {
                 }
             throw DeviceError(code, "cannot start \(program.path): \(SystemError.text(error))")
         }
-        return ChildProcess(id: id)
+        return DemoProcess(id: id)
     }
 }
