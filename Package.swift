@@ -91,7 +91,8 @@ let package = Package(
         .executableTarget(
             name: "LEDDemo",
             dependencies: [
-                "CDeviceShim", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSDK", "DeviceSimulator", "DeviceTransport",
+                "CDeviceShim", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSDK", "DeviceSimulator",
+                "DeviceTransport",
                 "DeviceWeb", "Outbox", "SMQBroker", nioCore, nioPosix, logging, signals, arguments,
             ],
             swiftSettings: strict),
@@ -139,7 +140,7 @@ let package = Package(
             name: "DeviceSDKTests", dependencies: ["CDeviceShim", "DeviceSDK", "DeviceSimulator", "DeviceCore"],
             swiftSettings: strict),
         .testTarget(
-            name: "DeviceProtocolsTests", dependencies: ["DeviceProtocols", "DeviceCore", nioCore],
+            name: "DeviceProtocolsTests", dependencies: ["DeviceProtocols", "DeviceTransport", "DeviceCore", nioCore],
             swiftSettings: strict),
         .testTarget(
             name: "LEDDemoTests",

@@ -20,6 +20,7 @@ let package = Package(
     targets: [
         .target(name: "FuzzSupport", dependencies: [.product(name: "SMQBroker", package: "DeviceSDK")]),
         fuzzer("fuzz-broker"),
+        fuzzer("fuzz-link"),
         fuzzer("fuzz-split"),
         fuzzer("fuzz-client"),
         fuzzer("fuzz-text"),

@@ -29,6 +29,8 @@ final class SMQConnections: ClusterConnections {
     /// Failures are told when it is known how long the wait is.
     private var failures: [(node: String, error: DeviceError, wasConnected: Bool)] = []
     private var isTelling = false
+    /// Nodes whose certificate was found bad while another one is in use, so that each is told of once.
+    private var distrusted: Set<String> = []
     /// The end of the last session, for the move.
     private var lost: (node: String, cause: SMQLossCause, reason: String, silence: Duration, at: MonotonicTime)?
     /// When which attempt last told a node the unique id, which ends other connections with it at that node.
@@ -105,6 +107,7 @@ final class SMQConnections: ClusterConnections {
         }
         tell(retryIn: .zero)
         current = attempt
+        distrusted.remove(node)
         wasEverConnected = true
         finalError = nil
         let isOverlapping = replacing != nil
@@ -123,6 +126,7 @@ final class SMQConnections: ClusterConnections {
 
     func hold(_ attempt: UInt64) {
         guard let connection = connections[attempt] else { return }
+        distrusted.remove(connection.handler.node)
         client.status.withLock { $0.standby = connection.handler.node }
     }
 
@@ -246,8 +250,13 @@ final class SMQConnections: ClusterConnections {
 
     /// Tells the application at the end of this turn of the loop: a wait may follow, which belongs to the news.
     private func tell(_ node: String, _ error: DeviceError, wasConnected: Bool) {
-        // While there is a session, those of a standby are only counted.
-        guard wasConnected || current == nil else { return }
+        // While there is a session, those of a standby are only counted. But time alone mends no certificate.
+        guard wasConnected || current == nil else {
+            if error.code == .certificate, distrusted.count < 64, distrusted.insert(node).inserted {
+                notice("\(node) cannot be used: \(error.message)")
+            }
+            return
+        }
         failures.append((node, error, wasConnected))
         guard !isTelling else { return }
         isTelling = true

@@ -2,6 +2,8 @@
 public protocol Crypto: Sendable {
     /// SHA-1, 20 bytes.
     func sha1(_ bytes: [UInt8]) throws(DeviceError) -> [UInt8]
+    /// HMAC-SHA-512 of the bytes, 64 bytes.
+    func hmacSHA512(key: [UInt8], _ bytes: [UInt8]) throws(DeviceError) -> [UInt8]
     /// Random bytes fit for secrets.
     func randomBytes(_ count: Int) throws(DeviceError) -> [UInt8]
 }

@@ -1,4 +1,4 @@
-import DeviceCore
+package import DeviceCore
 import Glibc
 import NIOCore
 
@@ -6,7 +6,7 @@ extension ListenAddress {
     /// Why it is not possible to listen here, and what to do.
     ///
     /// - Parameter tool: the command that lists who listens: `ss -ltnp` for TCP, `ss -lunp` for UDP.
-    func explain(_ error: any Error, tool: String) -> DeviceError {
+    package func explain(_ error: any Error, tool: String) -> DeviceError {
         switch (error as? IOError)?.errnoCode {
         case EADDRINUSE:
             return DeviceError(

@@ -15,6 +15,15 @@ public struct OpenSSLCrypto: Crypto {
         return digest
     }
 
+    /// HMAC-SHA-512, 64 bytes.
+    public func hmacSHA512(key: [UInt8], _ bytes: [UInt8]) throws(DeviceError) -> [UInt8] {
+        var digest = [UInt8](repeating: 0, count: 64)
+        guard cnet_hmac_sha512(key, key.count, bytes, bytes.count, &digest) == 0 else {
+            throw DeviceError(.unsupported, "OpenSSL refuses HMAC-SHA-512 on this system")
+        }
+        return digest
+    }
+
     /// Random bytes fit for secrets.
     public func randomBytes(_ count: Int) throws(DeviceError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: max(0, count))

@@ -3,7 +3,9 @@ public import DeviceTransport
 
 extension SMQBroker.Snapshot {
     /// The broker's numbers for `/metrics`.
-    public var metrics: [Metric] {
+    public var metrics: [Metric] { brokerMetrics + (cluster?.metrics ?? []) }
+
+    private var brokerMetrics: [Metric] {
         let closed = statistics.closed.map { (label: $0.key.rawValue, value: Double($0.value)) }
         return [
             Metric(.gauge, "smq_broker_clients", "Clients connected.", clients),

@@ -22,6 +22,8 @@ public final class SMQBroker: Sendable {
         public var authenticate: Authenticate?
         /// Nil permits everything.
         public var permit: Permit?
+        /// Nil for a broker that stands alone.
+        public var cluster: Cluster?
 
         /// Accepts everybody, with the default limits.
         public init() {}
@@ -35,17 +37,29 @@ public final class SMQBroker: Sendable {
         public var topics: Int
         /// Bytes that wait for clients.
         public var queuedBytes: Int
+        /// Whether clients are asked to leave.
+        public var isDraining = false
+        /// Time since the start.
+        public var uptime: Duration = .zero
+        /// This process's use of the machine.
+        public var process = SMQNodeStatus()
+        /// Publishes a second read from clients, and queued to them, lately.
+        public var rates = (received: 0.0, delivered: 0.0)
+        /// The cluster; nil for a broker that stands alone.
+        public var cluster: ClusterSnapshot?
         /// Counters since the start.
         public var statistics: SMQBrokerStatistics
     }
 
     /// Where all its clients live; a listener for it must be on the same one.
     public let eventLoop: any EventLoop
-    private let core: NIOLoopBoundBox<SMQBrokerCore>
+    let configuration: Configuration
+    let core: NIOLoopBoundBox<SMQBrokerCore>
 
     /// Makes a broker whose clients live on one event loop.
     public init(_ configuration: Configuration = Configuration(), eventLoop: any EventLoop, logger: Logger) {
         self.eventLoop = eventLoop
+        self.configuration = configuration
         core = NIOLoopBoundBox.makeBoxSendingValue(
             SMQBrokerCore(configuration, eventLoop: eventLoop, logger: logger), eventLoop: eventLoop)
         eventLoop.execute { [core] in core.value.startTicking() }

@@ -14,11 +14,29 @@ final class SMQBrokerCore {
     private var handlers: [PeerID: SMQBrokerHandler] = [:]
     private var ticking: RepeatedTask?
     private var isShutDown = false
+    private let cluster: SMQBroker.Cluster?
+    private var dialer: LinkDialer?
+    private var listener: LinkListener?
+    private var linkTicking: RepeatedTask?
+    private var linkOrigins: [PeerID: LinkOrigin] = [:]
+    private var confirmationTimer: Scheduled<Void>?
+    private let started = SMQBrokerCore.now
+    private var use = ProcessUse()
+    private var rates = RateMeter()
+
+    /// Where a link came from, and who is there.
+    private struct LinkOrigin {
+        var address: String
+        var dialed: Endpoint?
+        var identity: SMQNodeIdentity?
+        var upSince: MonotonicTime?
+    }
 
     init(_ configuration: SMQBroker.Configuration, eventLoop: any EventLoop, logger: Logger) {
         machine = SMQBrokerStateMachine(
             limits: configuration.limits, authenticates: configuration.authenticate != nil,
-            permit: configuration.permit)
+            permit: configuration.permit, cluster: configuration.cluster?.settings)
+        cluster = configuration.cluster
         authenticate = configuration.authenticate
         self.eventLoop = eventLoop
         self.logger = logger
@@ -38,6 +56,16 @@ final class SMQBrokerCore {
         return id
     }
 
+    func attachLink(_ handler: SMQBrokerHandler, address: String, dialed: Endpoint?) -> PeerID? {
+        guard !isShutDown, let id = machine.attachLink(address: address, now: Self.now) else {
+            if let dialed { dialer?.ended(dialed, failure: "there are as many links as allowed", now: Self.now) }
+            return nil
+        }
+        handlers[id] = handler
+        linkOrigins[id] = LinkOrigin(address: address, dialed: dialed)
+        return id
+    }
+
     /// What a client is sent that finds no place.
     func refusal(framing: SMQFraming, address: String) -> ByteBuffer {
         var output = ByteBuffer()
@@ -52,6 +80,11 @@ final class SMQBrokerCore {
         handlers[id] = nil
         machine.detach(id)
         settle()
+        guard let origin = linkOrigins.removeValue(forKey: id), let dialed = origin.dialed else { return }
+        let isStranger = origin.identity == nil
+        dialer?.ended(
+            dialed, failure: isStranger ? "it ended the handshake: is the cluster password the same there?" : nil,
+            now: Self.now)
     }
 
     func receive(_ id: PeerID, _ bytes: ByteBuffer) {
@@ -64,6 +97,7 @@ final class SMQBrokerCore {
         // A write can make more work (a publisher goes on), never endless: each round needs new input.
         for id in machine.takeDirty() { write(to: id) }
         performActions()
+        if confirmationTimer == nil, let deadline = machine.confirmationDeadline { expireConfirmations(at: deadline) }
     }
 
     func write(to id: PeerID) {
@@ -88,6 +122,7 @@ final class SMQBrokerCore {
         ticking = eventLoop.scheduleRepeatedTask(initialDelay: .milliseconds(500), delay: .milliseconds(500)) { _ in
             let core = bound.value
             core.machine.tick(now: Self.now)
+            core.rates.sample(core.machine.statistics, now: Self.now)
             core.settle()
         }
     }
@@ -95,7 +130,72 @@ final class SMQBrokerCore {
     func snapshot() -> SMQBroker.Snapshot {
         SMQBroker.Snapshot(
             clients: machine.clientCount, topics: machine.topicCount, queuedBytes: machine.queuedByteCount,
-            statistics: machine.statistics)
+            isDraining: machine.isDraining, uptime: Self.now - started, process: status, rates: rates.perSecond,
+            cluster: clusterSnapshot, statistics: machine.statistics)
+    }
+
+    private var status: SMQNodeStatus {
+        use.sample(now: Self.now)
+        return SMQNodeStatus(
+            clients: UInt32(clamping: machine.clientCount), processor: use.processor, memory: use.memory,
+            isDraining: machine.isDraining)
+    }
+
+    // MARK: Links
+
+    private var clusterSnapshot: SMQBroker.ClusterSnapshot? {
+        guard let cluster else { return nil }
+        return SMQBroker.ClusterSnapshot(
+            nodeID: cluster.settings.nodeID, name: cluster.settings.name, links: machine.linkStates,
+            peers: dialer?.plan.entries ?? [], statistics: machine.linkStatistics, phantoms: machine.phantomCount)
+    }
+
+    func startLinks(listening: LinkListener) {
+        guard let cluster, dialer == nil, !isShutDown else { return listening.channel.close(promise: nil) }
+        listener = listening
+        dialer = LinkDialer(
+            cluster, core: self, listening: listening.address, eventLoop: eventLoop, logger: logger)
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        linkTicking = eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(25)) { _ in
+            bound.value.tickLinks()
+        }
+    }
+
+    private func tickLinks() {
+        let status = status
+        machine.tickLinks(status: status, now: Self.now)
+        settle()
+        dialer?.tick(now: Self.now)
+    }
+
+    private func expireConfirmations(at deadline: MonotonicTime) {
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let wait = max(.zero, deadline - Self.now)
+        confirmationTimer = eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.wholeNanoseconds)) {
+            let core = bound.value
+            core.confirmationTimer = nil
+            core.machine.expireConfirmations(now: Self.now)
+            core.settle()
+        }
+    }
+
+    func publishToServers(_ payload: ByteBuffer, subtopic: ByteBuffer?) {
+        machine.publishToServers(payload, subtopic: subtopic)
+        settle()
+    }
+
+    private func linkChanged(_ id: PeerID, isUp: Bool) {
+        guard let origin = linkOrigins[id], let identity = origin.identity else { return }
+        let upSince = origin.upSince
+        linkOrigins[id]?.upSince = isUp ? Self.now : nil
+        if isUp {
+            dialer?.linkUp(identity)
+        } else {
+            let lasted = upSince.map { $0 + .seconds(2) <= Self.now } ?? false
+            dialer?.linkDown(identity, lasted: lasted, now: Self.now)
+        }
+        logger.notice(
+            "\(isUp ? "link up" : "link down")", metadata: ["address": "\(origin.address)", "node": "\(identity)"])
     }
 
     /// Asks clients to leave, each at its moment; the promise succeeds when all have gone.
@@ -107,7 +207,7 @@ final class SMQBrokerCore {
             let core = bound.value
             core.machine.askToLeave(now: Self.now)
             core.settle()
-            guard core.handlers.isEmpty || core.isShutDown else { return }
+            guard core.machine.clientCount == 0 || core.isShutDown else { return }
             task.cancel()
             isEmpty.succeed(())
         }
@@ -116,6 +216,10 @@ final class SMQBrokerCore {
     func shutDown(reason: String) -> [EventLoopFuture<Void>] {
         ticking?.cancel()
         isShutDown = true
+        linkTicking?.cancel()
+        confirmationTimer?.cancel()
+        dialer?.stop()
+        listener?.channel.close(promise: nil)
         let closing = handlers.values.compactMap(\.closeFuture)
         machine.shutDown(reason: reason)
         settle()
@@ -138,6 +242,17 @@ final class SMQBrokerCore {
         case .pause(let id, let duration): handlers[id]?.pause(for: duration)
         case .resume(let id): handlers[id]?.resume()
         case .authenticate(let id, let request): ask(id, request)
+        case .identified(let id, let identity):
+            linkOrigins[id]?.identity = identity
+            dialer?.identified(linkOrigins[id]?.dialed, identity)
+        case .linkUp(let id): linkChanged(id, isUp: true)
+        case .linkDown(let id): linkChanged(id, isUp: false)
+        case .serverMessage(let message): cluster?.onServerMessage?(message)
+        case .closeLink(let id, let reason):
+            logger.log(
+                level: reason.isExpected ? .debug : .warning, "link ended",
+                metadata: ["reason": "\(reason.rawValue)", "address": "\(machine.address(of: id))"])
+            handlers[id]?.close(after: machine.takeOutput(id), isPatient: reason.leavesTimeToRead)
         case .close(let id, let reason):
             if reason == .slowConsumer || reason == .queueMemory {
                 logger.warning(
@@ -168,4 +283,9 @@ extension SMQCloseReason {
         default: true
         }
     }
+}
+
+extension SMQLinkCloseReason {
+    /// Whether it happens in a cluster that is well.
+    var isExpected: Bool { self == .duplicate || self == .ownAddress || self == .shutdown }
 }

@@ -2,7 +2,7 @@ import DeviceCore
 import DeviceProtocols
 import NIOCore
 
-/// One client's connection: the only handler between the socket (or the WebSocket frames) and the state machine.
+/// One client's connection, or a link to another node: the only handler between the socket (or the WebSocket frames) and the state machine.
 final class SMQBrokerHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
@@ -12,6 +12,9 @@ final class SMQBrokerHandler: ChannelDuplexHandler {
     private let framing: SMQFraming
     private let address: String
     private let url: String
+    private let isLink: Bool
+    /// The address that was dialled for a link.
+    private let dialed: Endpoint?
     private var context: ChannelHandlerContext?
     private var id: SMQBrokerStateMachine.PeerID?
     private var isPaused = false
@@ -28,6 +31,18 @@ final class SMQBrokerHandler: ChannelDuplexHandler {
         self.framing = framing
         self.address = address
         self.url = url
+        isLink = false
+        dialed = nil
+    }
+
+    /// A link's connection.
+    init(_ core: SMQBrokerCore, linkTo address: String, dialed: Endpoint?) {
+        self.core = core
+        framing = .raw
+        self.address = address
+        url = ""
+        isLink = true
+        self.dialed = dialed
     }
 
     var isWritable: Bool { context?.channel.isWritable ?? false }
@@ -37,6 +52,11 @@ final class SMQBrokerHandler: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        guard !isLink else {
+            id = core.attachLink(self, address: address, dialed: dialed)
+            if id == nil { context.close(promise: nil) } else { core.settle() }
+            return
+        }
         id = core.attach(self, framing: framing, address: address, url: url)
         guard id == nil else { return core.settle() }
         close(after: core.refusal(framing: framing, address: address), isPatient: true)

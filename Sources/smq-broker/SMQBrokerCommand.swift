@@ -16,7 +16,7 @@ struct SMQBrokerCommand: AsyncParsableCommand {
         commandName: "smq-broker",
         abstract: "A SMQ broker with the LED page: raw SMQ and WebSocket at /smq.lsp, the page at /, on one port.",
         discussion: """
-            /health and /metrics (Prometheus text) are for machines. SIGTERM asks the clients to find another node \
+            /health, /metrics (Prometheus text) and /status (JSON) are for machines; POST /drain does what SIGTERM does. SIGTERM asks the clients to find another node \
             and ends when they have gone; SIGINT, or a second signal, ends at once.
 
             Exit status: 0 done, 64 usage, 69 unavailable, 77 permission.
@@ -76,6 +76,28 @@ struct SMQBrokerCommand: AsyncParsableCommand {
             valueName: "duration"))
     var drain = "1s"
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            The other nodes of a cluster, by address or name; a name stands for all its addresses, this node's own among \
+            them. Needs the cluster's password in DEVICE_CLUSTER_PASSWORD or --cluster-password-file, except on loopback. \
+            Example: --peers 127.0.0.2,brokers.example:1901
+            """,
+            valueName: "peer,..."))
+    var peers: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The port of links between nodes, at the address of --listen. Example: --link-port 1901", valueName: "port")
+    )
+    var linkPort = SMQLinkFormat.defaultPort
+
+    @Option(
+        help: ArgumentHelp(
+            "A file with the cluster's password that others cannot read. Example: --cluster-password-file /etc/smq/cluster",
+            valueName: "file"))
+    var clusterPasswordFile: String?
+
     @Flag(help: "Log each session to standard error.")
     var verbose = false
 
@@ -88,11 +110,15 @@ struct SMQBrokerCommand: AsyncParsableCommand {
             valueName: "file"))
     var config: String?
 
+    /// Of `/status`; the package has no release yet.
+    private static let version = "0"
+
     /// All flags, for the environment and the settings file.
     private static let flags: [FlagDescription] = [
         .option("listen"), .flag("lan"), .flag("open"), .list("server-name"), .option("tls-certificate"),
         .option("tls-key"),
-        .option("tls-client-ca"), .option("max-clients"), .option("drain"), .flag("verbose"), .option("config"),
+        .option("tls-client-ca"), .option("max-clients"), .option("drain"), .option("peers"), .option("link-port"),
+        .option("cluster-password-file"), .flag("verbose"), .option("config"),
     ]
 
     static func main() async {
@@ -110,6 +136,36 @@ struct SMQBrokerCommand: AsyncParsableCommand {
 
     func run() async throws {
         do throws(DeviceError) { try await serve() } catch { Self.fail(error) }
+    }
+
+    private func cluster(_ address: ListenAddress) throws(DeviceError) -> SMQBroker.Cluster? {
+        guard let peers else {
+            guard clusterPasswordFile == nil else {
+                throw DeviceError(.invalidArgument, "--cluster-password-file needs --peers")
+            }
+            return nil
+        }
+        let password = getenv("DEVICE_CLUSTER_PASSWORD").map { String(cString: $0) }
+        return try ClusterOptions(
+            peers: peers, linkPort: linkPort, passwordFile: clusterPasswordFile, password: password,
+            name: "\(HostName.current) \(address)"
+        ).cluster(listen: address)
+    }
+
+    /// Waits until the program is to end; says whether clients are to be asked to leave first.
+    private static func isToDrain(_ requests: AsyncStream<Void>) async -> Bool {
+        await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                for await signal in await UnixSignalsSequence(trapping: .sigint, .sigterm) { return signal == .sigterm }
+                return false
+            }
+            group.addTask {
+                for await _ in requests { return true }
+                return false
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? false
+        }
     }
 
     /// Until all clients have gone, or time or patience is over.
@@ -148,9 +204,12 @@ struct SMQBrokerCommand: AsyncParsableCommand {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         var configuration = SMQBroker.Configuration()
         configuration.limits.clients = maxClients
+        configuration.cluster = try cluster(address)
         let broker = SMQBroker(configuration, eventLoop: group.next(), logger: logger)
         var routes = WebPages.routes
         routes.merge(broker.routes())
+        let (drainRequests, drainRequest) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        routes.merge(broker.statusRoutes(version: Self.version) { drainRequest.yield() })
         routes.merge(
             OperationPages.routes(
                 isReady: { true }, metrics: { await broker.snapshot().metrics + (tls?.metrics ?? []) }))
@@ -162,20 +221,19 @@ struct SMQBrokerCommand: AsyncParsableCommand {
                 names: HostName.ownNames.union(serverName.map { $0.lowercased() }), token: token, isOpen: open),
             limits: limits,
             tls: tls, logger: logger)
+        let links = try await broker.startLinks()
         let query = token.map { "?token=\($0)" } ?? ""
         for address in listener.address.reachable {
             let secure = listener.isSecure ? "s" : ""
             StandardOutput.write("Page: http\(secure)://\(address)/\(query)\n")
             StandardOutput.write("Broker: smq\(secure)://\(address)/smq.lsp\(query)\n")
         }
+        if let links { StandardOutput.write("Links: \(links)\n") }
         if open {
             StandardOutput.write(
                 "Open: anybody on this network can use this broker, and so can any web page that is open there.\n")
         }
-        for await signal in await UnixSignalsSequence(trapping: .sigint, .sigterm) {
-            if signal == .sigterm { await Self.drain(broker, within: drainTime) }
-            break
-        }
+        if await Self.isToDrain(drainRequests) { await Self.drain(broker, within: drainTime) }
         // First nobody new, then the goodbye: else who comes back at once would be taken in and cut off again.
         await listener.stopAccepting()
         await broker.shutDown()

@@ -1,7 +1,6 @@
 """The demo of a cluster as a visitor uses it: real supervisor, real brokers, real device, one window."""
 
 import os
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -11,7 +10,7 @@ from selenium.webdriver.common.keys import Keys
 
 from conftest import PHONE
 from demo import Demo
-from programs import binary, until
+from programs import until
 
 
 @pytest.fixture
@@ -70,8 +69,6 @@ def test_the_device_moves_from_a_stopped_node_and_nothing_is_lost(demo):
 
 
 def test_both_panes_agree_after_a_node_came_back(demo):
-    if "--peers" not in subprocess.run([binary("smq-broker"), "--help"], capture_output=True, text=True).stdout:
-        pytest.skip("smq-broker has no link between nodes (--peers): only the device's own node shows it")
     here = lambda s: s["link"] == "connected" and s["device"] == "here" and s["leds"]  # noqa: E731
     for node in (0, 1):
         demo.until_node(node, here, "a device that is here")

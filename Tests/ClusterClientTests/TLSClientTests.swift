@@ -96,4 +96,35 @@ struct TLSClientTests {
         try await client.stop()
         await second.stop()
     }
+
+    /// While another node is in use nobody would learn of it, until that one is gone too.
+    @Test func theBadCertificateOfAnotherNodeIsToldOnce() async throws {
+        let files = try TestCertificates.shared.get()
+        let pair = try files.server(
+            "othernode", "IP:127.0.0.1", days: "20200101000000Z", "20210101000000Z")
+        let context = try TLSServerContext(
+            TLSServerConfiguration(identity: TLSIdentity(certificateFile: pair.certificate, key: pair.key)),
+            checkInterval: .zero)
+        let nodes = [try await start(), try await TestNode.start(tls: context)]
+        let urls = try nodes.map { try BrokerURL("smqs://127.0.0.1:\($0.port)/smq.lsp") }
+        let client = try connected(nodes[0], "client", scheme: "smqs", host: "127.0.0.1") {
+            $0.brokers = urls
+            $0.keepsStandby = true
+        }
+        try await client.connected()
+        let notice = try await client.event("a notice") { if case .notice(let text) = $0 { text } else { nil } }
+        #expect(notice.contains("\(urls[1].port)") && notice.contains("has expired on Jan  1"), "\(notice)")
+        let refused = context.counters.refused
+        try await eventually("more attempts") { context.counters.refused >= refused + 3 }
+        #expect(client.client.currentStatus.node == urls[0].description)
+
+        // A renewed one is found without a restart of either.
+        let renewed = files.pair("server")
+        try TestCertificates.replace(pair.certificate, by: renewed.certificate)
+        try TestCertificates.replace(pair.key, by: renewed.key)
+        try await eventually("a standby") { client.client.currentStatus.standby == urls[1].description }
+        try await client.stop()
+        for await event in client.events { if case .notice = event { Issue.record("a second notice: \(event)") } }
+        for node in nodes { await node.stop() }
+    }
 }

@@ -14,7 +14,7 @@ struct DeviceClient: Sendable {
     static let hasStandby = true
     static let hasResolver = true
     static let tellsMoves = true
-    static let hasTLS = false
+    static let hasTLS = true
 
     /// What happens to the connection.
     enum Event: Sendable {
@@ -52,21 +52,27 @@ struct DeviceClient: Sendable {
 
     /// A client like a device's.
     init(_ options: ClientOptions, resolver: NameResolver?) throws {
-        var brokers = try options.node.map { try BrokerURL("smq://\($0)") }
-        if let name = options.name { brokers.append(try BrokerURL("smq://\(name):\(options.port)")) }
+        let scheme = options.ca == nil ? "smq" : "smqs"
+        var brokers = try options.node.map { try BrokerURL("\(scheme)://\($0)") }
+        if let name = options.name { brokers.append(try BrokerURL("\(scheme)://\(name):\(options.port)")) }
         var configuration = SMQClientConfiguration(
             brokers: brokers, uid: randomUID(), profile: ClusterProfile(rawValue: options.profile) ?? .normal)
         configuration.keepsStandby = options.standby
         configuration.resolver = resolver
+        if let ca = options.ca { configuration.tls.trustRoots = .file(ca) }
         configuration.outbox = options.state.map { SMQOutboxConfiguration(directory: $0) }
         self.init(
             configuration,
             delivery: SMQDeliveryLevel(rawValue: options.level).map { .log(level: $0, isDurable: options.durable) })
     }
 
-    /// A client that observes one node: patient with a frozen one, back within milliseconds after a dead one.
-    init(observing node: String) throws {
-        var configuration = SMQClientConfiguration(brokers: [try BrokerURL("smq://\(node)")], uid: randomUID())
+    /// A client that observes one node: patient with a frozen one, back within milliseconds after a dead one. With TLS
+    /// it takes every certificate: it has to hear at a node that others must not take.
+    init(observing node: String, isSecure: Bool) throws {
+        let url = try BrokerURL("\(isSecure ? "smqs" : "smq")://\(node)")
+        var configuration = SMQClientConfiguration(brokers: [url], uid: randomUID())
+        configuration.tls.acceptsEveryCertificateForTestsOnly = true
+        configuration.attempts.tlsDeadline = .seconds(120)
         configuration.liveness = LivenessSettings(pingAfter: .seconds(3), pingTimeout: .seconds(120))
         configuration.attempts.connectDeadline = .seconds(1)
         configuration.attempts.handshakeDeadline = .seconds(120)

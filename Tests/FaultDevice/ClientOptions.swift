@@ -15,6 +15,9 @@ struct ClientOptions: ParsableArguments {
     @Option(help: "The DNS server, IP:PORT; the system's when not given.")
     var dns: String?
 
+    @Option(help: "Connect by TLS, and trust the certificate authorities in this file.")
+    var ca: String?
+
     @Option(help: "relaxed, normal or fast.")
     var profile = "normal"
 

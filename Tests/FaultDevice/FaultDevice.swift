@@ -9,7 +9,7 @@ import DeviceCore
 struct FaultDevice: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Sends, receives and gathers herds for the fault rig.",
-        subcommands: [Send.self, Receive.self, Herd.self, Abilities.self])
+        subcommands: [Send.self, Receive.self, Herd.self, Flow.self, Abilities.self])
 }
 
 /// `abilities`: what the client of this build can do, for the rig to choose from and to say what it skips.

@@ -15,6 +15,9 @@ struct Receive: AsyncParsableCommand {
     @Option(help: "A node, ADDR:PORT. Again for more.")
     var node: [String]
 
+    @Flag(help: "Connect by TLS, whatever certificates the nodes have.")
+    var tls = false
+
     @Option(help: "Directory of what has to survive the process.")
     var state: String
 
@@ -34,7 +37,7 @@ struct Receive: AsyncParsableCommand {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await journal.flushRegularly() }
             for node in node {
-                let client = try DeviceClient(observing: node)
+                let client = try DeviceClient(observing: node, isSecure: tls)
                 let numbers = node == deaf ? nil : client.messages(of: topic, seen: seen)
                 group.addTask { try await client.run() }
                 group.addTask { await client.forEachEvent { note($0, in: journal, observing: node) } }

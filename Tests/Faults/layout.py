@@ -6,8 +6,8 @@ HEAD = f"{'fault':<13}{'profile':<9}{'runs':>4}{'median':>10}{'p95':>10}{'max':>
        f"{'moved':>10}{'longest gap':>13}{'lost':>7}{'refused':>9}{'held':>6}{'dup':>5}{'false':>7}{'cpu':>6}"
 
 EXPLANATION = """\
-Times are from the fault to the first message through another node; in rolling, loss, delay, steady and storm the
-longest gap. moved: when the client said so (median). lost, dup: at the receivers' handler. refused: never taken by the
+Times are from the fault to the first message through another node; in cert-expired and cert-name the slower of two
+moves; in rolling, loss, delay, steady and storm the longest gap. moved: when the client said so (median). lost, dup: at the receivers' handler. refused: never taken by the
 client. held: copies that the receivers' de-duplicator held back. false: moves that no fault called for. cpu: of the
 whole machine, other programs included."""
 

@@ -25,9 +25,9 @@ def check_permitted():
     """Raises Skip with the reason where namespaces cannot be made."""
     if os.geteuid() != 0:
         raise Skip("network namespaces need root")
-    for program in ("ip", "nft", "dnsmasq"):
+    for program in ("ip", "nft", "dnsmasq", "openssl"):
         if not shutil.which(program):
-            raise Skip(f"{program} is not installed (apt-get install iproute2 nftables dnsmasq-base)")
+            raise Skip(f"{program} is not installed (apt-get install iproute2 nftables dnsmasq-base openssl)")
     probe = f"dsdk-{os.getpid()}-probe"
     try:
         run("ip", "netns", "add", probe)

@@ -7,7 +7,7 @@ from typing import Callable, Optional
 
 import faults
 from measure import check_before, judge
-from system import RigError, Skip, now
+from system import RigError, now
 
 SECOND = 1_000_000_000
 
@@ -30,6 +30,8 @@ class Row:
     # Levels of delivery that the row needs one of; empty for any.
     levels: tuple = ()
     needs: tuple = ()
+    # Brokers, sender and receivers speak TLS.
+    secure: bool = False
     # Runs that are worth no repetition.
     once: bool = False
     # Only these, unless one is asked for.
@@ -174,16 +176,6 @@ def steady(stage, row):
     return {**result, "seconds": result["gap"]}
 
 
-def certificate(kind):
-    def play(stage, row):
-        # To do when brokers speak TLS: all nodes with good certificates, warm_up; restart one node with a certificate
-        # that is expired or for another name; kill the sender's node. The sender must not settle on the bad one, and
-        # its `disconnected` line must say why. The time counts as in `mute_node`.
-        raise Skip(f"certificate {kind}: the rig does not start brokers with TLS yet")
-
-    return play
-
-
 ROWS = [
     Row("kill", "kill -9", node_fault(faults.kill), targets={"normal": 0.1, "fast": 0.01},
         quick={"normal": 2, "fast": 2}),
@@ -204,7 +196,5 @@ ROWS = [
         quick={"normal": 1}),
     Row("loss", "20 % random loss for 10 s", nuisance(faults.lose, faults.undrop), measures="gap"),
     Row("delay", "200 ms delay for 10 s", delayed, measures="gap"),
-    Row("cert-expired", "certificate expired", certificate("expired"), needs=("tls",)),
-    Row("cert-name", "certificate for another name", certificate("for another name"), needs=("tls",)),
     Row("steady", "load and no fault", steady, measures="gap", quick={"normal": 1, "fast": 1}, once=True),
 ]

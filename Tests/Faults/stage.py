@@ -5,6 +5,7 @@ import random
 import signal
 import time
 
+from certificates import Certificates
 from journal import Journal
 from network import NAME, PORT
 from system import Process, RigError, now, wait_until
@@ -15,12 +16,14 @@ SECOND = 1_000_000_000
 class Stage:
     """A run on a network that is there. `finish` ends it and judges; `clear` ends it whatever state it is in."""
 
-    def __init__(self, network, settings, profile, directory):
+    def __init__(self, network, settings, profile, directory, secure=False):
         self.network = network
         self.settings = settings
         self.profile = profile
         self.directory = directory
         os.makedirs(directory)
+        # None: the run is without TLS.
+        self.certificates = Certificates(os.path.join(directory, "certificates"), network.nodes) if secure else None
         self.brokers = {}
         self.receivers = None
         self.received = None
@@ -44,9 +47,11 @@ class Stage:
         """Starts a broker; returns the time just before."""
         time_ = now()
         name = f"broker-{role}-{time_}"
-        broker = Process(
-            name, [self.settings.broker, "--lan", "--open", "--listen", self.network.endpoint(role)], self.directory,
-            self.network.namespace(role))
+        words = [self.settings.broker, "--lan", "--open", "--listen", self.network.endpoint(role)]
+        if self.certificates:
+            certificate, key = self.certificates.of(role)
+            words += ["--tls-certificate", certificate, "--tls-key", key]
+        broker = Process(name, words, self.directory, self.network.namespace(role))
         self.brokers[role] = broker
         self.gone.discard(role)
         wait_until(lambda: not broker.is_running or "Broker:" in open(broker.out).read(), 20, f"broker {role} starts",
@@ -60,6 +65,8 @@ class Stage:
         words = [self.settings.device, "receive", "--state", os.path.join(self.directory, "receivers")]
         for role in nodes:
             words += ["--node", self.network.endpoint(role)]
+        if self.certificates:
+            words.append("--tls")
         if self.settings.broken == "deaf":
             words += ["--deaf", self.network.endpoint(self.nodes[-1])]
         if self.settings.broken == "forgetful":
@@ -78,6 +85,8 @@ class Stage:
             for role in self.nodes:
                 address = self.network.relay_address(role) if self.via_relay else self.network.address(role)
                 words += ["--node", f"{address}:{PORT}"]
+        if self.certificates:
+            words += ["--ca", self.certificates.authority]
         if self.profile == "fast" and self.settings.abilities["standby"]:
             words.append("--standby")
         return words

@@ -11,10 +11,11 @@ from layout import EXPLANATION, HEAD, line
 from logged import LOGGED_ROWS
 from network import Network
 from rows import ROWS
+from secure import SECURE_ROWS
 from stage import Stage
 from system import RigError, Skip, cpu_seconds, load
 
-ALL = [*ROWS, *LOGGED_ROWS, HERD]
+ALL = [*ROWS, *SECURE_ROWS, *LOGGED_ROWS, HERD]
 # A rig error says nothing about the client; a run may be played again so often.
 REPEATS = 1
 
@@ -36,7 +37,7 @@ def play_once(row, profile, settings, number):
     busy, begin = cpu_seconds(), time.monotonic()
     with Network(directory, row.nodes) as network:
         network.start_dns([network.address(role) for role in row.nodes])
-        stage = Stage(network, settings, profile, os.path.join(directory, "run"))
+        stage = Stage(network, settings, profile, os.path.join(directory, "run"), row.secure)
         try:
             result = row.play(stage, row)
         finally:
@@ -78,6 +79,7 @@ def faulty(row, outcome, settings):
         return found
     if any(run["seconds"] is None for run in runs):
         found.append(f"no message through another node within {row.limit:g} s")
+    found += dict.fromkeys(what for run in runs for what in run.get("wrong", []))
     if any(run["duplicates"] for run in runs):
         found.append("duplicates at the handler")
     if settings.level == "endToEnd" and any(run["lost"] for run in runs):

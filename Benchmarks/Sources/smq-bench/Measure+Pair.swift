@@ -11,7 +11,7 @@ struct Measure {
     private func pair(payload: Int, frames: Int) throws -> (
         subscriber: Connection, publisher: Connection, batch: PublishBatch
     ) {
-        let subscriber = try Connection(target, number: 0, capacity: 256 << 10)
+        let subscriber = try Connection(target.subscribers, number: 0, capacity: 256 << 10)
         _ = try subscriber.topic(Connection.Kind.subscribe, topic)
         let publisher = try Connection(target, number: 1)
         let id = try publisher.topic(Connection.Kind.create, topic)
@@ -25,6 +25,8 @@ struct Measure {
         var messagesPerSecond: Double
         /// CPU time of the broker per message.
         var brokerMicroseconds: Double?
+        /// CPU time of the subscriber's node per message, where it is another one.
+        var otherMicroseconds: Double?
     }
 
     /// Publishes as fast as the broker takes it, for so long or so many, in writes of `batch` frames. Every message has
@@ -32,6 +34,7 @@ struct Measure {
     func blast(payload: Int, seconds: Double, messages: Int, batch: Int) throws -> Throughput {
         let (subscriber, publisher, frames) = try pair(payload: payload, frames: batch)
         let before = target.pid.flatMap(Machine.processorTime)
+        let otherBefore = target.subscribers.pid.flatMap(Machine.processorTime)
         let begin = Clock.now
         let thread = try PlainThread {
             var sent = 0
@@ -73,9 +76,12 @@ struct Measure {
         }
         try thread.join()
         let used = target.pid.flatMap(Machine.processorTime).flatMap { now in before.map { now - $0 } }
+        let other = target.subscribers.pid.flatMap(Machine.processorTime).flatMap { now in otherBefore.map { now - $0 }
+        }
         return Throughput(
             messagesPerSecond: Double(expected) / (Double(last - begin) / 1e9),
-            brokerMicroseconds: used.map { $0 * 1e6 / Double(expected) })
+            brokerMicroseconds: used.map { $0 * 1e6 / Double(expected) },
+            otherMicroseconds: target.isPair ? other.map { $0 * 1e6 / Double(expected) } : nil)
     }
 
     /// Microseconds from a write to the read of the same message, one message on the way at a time.

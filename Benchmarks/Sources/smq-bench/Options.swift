@@ -23,6 +23,7 @@ struct Options {
         Give brokers that were started just before: their memory is measured first.
 
           --broker NAME=PID@HOST:PORT/PATH  a broker, for example ours=4711@127.0.0.1:8080/smq.lsp
+          --broker NAME=NODE,NODE           two nodes of a cluster: publisher on the first, subscriber on the second
           --rounds N         how often everything is repeated (5); memory is measured in the first round only
           --only PART,...    of memory, rtt, rate, fanout, blast
           --payloads N,...   bytes in a publish, 16 to 60000 (32,256)

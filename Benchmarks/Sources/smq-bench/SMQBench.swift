@@ -121,6 +121,9 @@ struct SMQBench {
             payload: payload, seconds: options.seconds, messages: options.messages, batch: options.batch)
         report.add("throughput \(payload) B", "messages/s", measure.target.name, result.messagesPerSecond)
         report.add("broker CPU per message \(payload) B", "µs", measure.target.name, result.brokerMicroseconds)
+        report.add(
+            "CPU per message of the subscriber's node \(payload) B", "µs", measure.target.name, result.otherMicroseconds
+        )
     }
 
     private mutating func start() {

@@ -1,6 +1,8 @@
 import Glibc
 
 /// A broker to measure: `NAME=PID@HOST:PORT/PATH`; without a pid its memory and CPU time are not reported.
+///
+/// With a second `,PID@HOST:PORT/PATH` it is two nodes of a cluster: publishers are on the first, subscribers on the other.
 struct Target {
     var name: String
     var pid: pid_t?
@@ -8,7 +10,25 @@ struct Target {
     var port: UInt16
     var path: String
 
+    /// The other node of a cluster, for subscribers. One element at most: a value cannot hold itself.
+    private var others: [Target] = []
+
+    /// Where subscribers are.
+    var subscribers: Target { others.first ?? self }
+    /// Whether it is two nodes.
+    var isPair: Bool { !others.isEmpty }
+
     init(_ text: String) throws {
+        let nodes = text.split(separator: ",", maxSplits: 1)
+        if nodes.count == 2, let name = text.split(separator: "=").first {
+            try self.init(node: String(nodes[0]))
+            others = [try Target(node: "\(name)=\(nodes[1])")]
+        } else {
+            try self.init(node: text)
+        }
+    }
+
+    private init(node text: String) throws {
         let wrong = BenchError(
             "\"\(text)\" is not a broker; write NAME=PID@HOST:PORT/PATH, for example peer=4711@127.0.0.1:9000/smq.lsp")
         guard let equals = text.firstIndex(of: "=") else { throw wrong }

@@ -148,6 +148,8 @@ public struct BrokerDriver {
                 waiting.append(id)
             case .pause(_, let duration): expect(duration >= .zero && duration <= .seconds(60), "pause \(duration)")
             case .resume: break
+            case .closeLink, .identified, .linkUp, .linkDown, .serverMessage:
+                fatalError("invariant broken: a broker that stands alone has a link")
             }
         }
     }

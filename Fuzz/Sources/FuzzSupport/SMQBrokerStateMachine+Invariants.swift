@@ -12,11 +12,14 @@ extension SMQBrokerStateMachine {
         expect(Set(freeSlots).count == freeSlots.count, "a slot is free twice")
         for slot in peers.indices { checkPeer(slot) }
         for topic in topics.indices { checkTopic(topic) }
+        checkLinks()
         for (id, destination) in destinations {
             switch destination {
             case .topic(let topic): expect(topics[topic].id == id, "topic \(topic) is not at \(id)")
             case .peer(let slot):
                 expect(peers[slot].etid == id && peers[slot].phase == .open, "peer \(slot) is not at \(id)")
+            case .phantom(let place):
+                expect(phantoms[place].id == id && phantoms[place].isInUse, "phantom \(place) is not at \(id)")
             }
         }
         for (name, topic) in topicsByName { expect(topics[topic].name == name, "topic \(topic) has another name") }
@@ -34,12 +37,15 @@ extension SMQBrokerStateMachine {
 
     private func checkPeer(_ slot: Int) {
         let peer = peers[slot]
-        expect(peer.output.readableBytes <= limits.queuedBytesPerClient, "peer \(slot) has too long a queue")
-        expect(peer.partial.readableBytes < limits.frameLength, "a partial frame of \(peer.partial.readableBytes)")
+        let limit = peer.isLink ? limits.queuedBytesPerLink : limits.queuedBytesPerClient
+        expect(!peer.phase.isAlive || peer.output.readableBytes <= limit, "peer \(slot) has too long a queue")
+        let frame = peer.isLink ? SMQLinkFormat.maximumFrame : limits.frameLength
+        expect(peer.partial.readableBytes < frame, "a partial frame of \(peer.partial.readableBytes)")
         expect(peer.early.readableBytes <= limits.frameLength, "\(peer.early.readableBytes) early bytes")
         expect(peer.fragments.readableBytes <= SMQSize.maximumFragmentedPayload, "fragments grow")
         if peer.isDirty { expect(dirty.contains(id(slot)), "peer \(slot) is dirty and not listed") }
-        expect(peer.topics.count <= limits.topicsPerClient, "peer \(slot) has \(peer.topics.count) topics")
+        expect(
+            peer.isLink || peer.topics.count <= limits.topicsPerClient, "peer \(slot) has \(peer.topics.count) topics")
         expect(peer.subscriptions.isSubset(of: peer.topics), "a subscription to a topic that is not referenced")
         expect(peer.observedTopics.isSubset(of: peer.topics), "an observed topic that is not referenced")
         switch peer.phase {
@@ -48,6 +54,9 @@ extension SMQBrokerStateMachine {
                 fatalError("invariant broken: nothing leads to the open peer \(slot)")
             }
             expect(peer.uid.flatMap { peersByUID[$0] } == slot, "the open peer \(slot) does not hold its unique id")
+        case .link:
+            expect(
+                peer.isLink && links[peer.link].slot == slot && peer.etid == 0, "the link \(slot) is not in its table")
         default:
             expect(peer.etid == 0 && peer.topics.isEmpty, "the \(peer.phase) peer \(slot) still takes part")
             expect(peer.observers.isEmpty && peer.observedPeers.isEmpty, "the \(peer.phase) peer \(slot) is observed")
@@ -59,6 +68,49 @@ extension SMQBrokerStateMachine {
         for observed in peer.observedPeers {
             expect(
                 self.slot(of: observed) != nil && peers[observed.slot].observers.contains(slot), "a lost observation")
+        }
+    }
+
+    private func checkLinks() {
+        for phantom in phantoms.indices where phantoms[phantom].isInUse {
+            let value = phantoms[phantom]
+            guard case .phantom(phantom)? = destinations[value.id],
+                case .phantom(phantom)? = links[value.link].remote[value.remote]
+            else { fatalError("invariant broken: nothing leads to phantom \(phantom)") }
+            expect(links[value.link].isInUse, "the link of phantom \(phantom) has ended")
+            expect(!freePhantoms.contains(phantom), "phantom \(phantom) is free and in use")
+            for observer in value.observers {
+                expect(peers[observer].observedPhantoms.contains(value.id), "peer \(observer) does not observe it")
+            }
+        }
+        expect(phantomCount <= limits.phantoms, "\(phantomCount) phantoms")
+        expect(Set(freePhantoms).count == freePhantoms.count, "a phantom is free twice")
+        expect(linkSlots == peers.count { $0.isLink }, "\(linkSlots) links")
+        for index in links.indices {
+            let bit: UInt64 = 1 << UInt64(index)
+            let isActive = links[index].isInUse && links[index].isActive
+            expect((activeLinks & bit != 0) == isActive, "link \(index) is active or not")
+        }
+        for topic in topics {
+            expect(topic.announced & ~activeLinks == 0, "a topic is announced to a link that has ended")
+            if !topic.subscribers.isEmpty, !topic.isLocal {
+                expect(topic.announced == activeLinks, "a topic with subscribers is not announced")
+            } else {
+                expect(topic.announced == 0, "a topic without subscribers is announced")
+            }
+            expect(topic.confirmation == 0 || confirmations[topic.confirmation] != nil, "a lost confirmation")
+            for remote in topic.remoteSubscribers {
+                expect(links[remote.link].isInUse, "a remote subscriber on a link that has ended")
+            }
+        }
+        for (request, confirmation) in confirmations {
+            expect(topics[confirmation.topic].confirmation == request, "a confirmation of another topic")
+            expect(confirmation.links != 0 && confirmation.links & ~activeLinks == 0, "nobody can confirm \(request)")
+        }
+        for peer in peers {
+            guard let first = peer.held.first else { continue }
+            expect(confirmations[first.request] != nil, "an answer waits for nothing")
+            expect(peer.heldBytes == peer.held.reduce(0) { $0 + $1.bytes.readableBytes }, "held bytes")
         }
     }
 

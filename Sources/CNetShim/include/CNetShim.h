@@ -7,6 +7,9 @@
 // Writes the 20 bytes of SHA-1(bytes) to digest. Returns 0, or -1 when the library refuses (FIPS mode).
 int cnet_sha1(const uint8_t *bytes, size_t count, uint8_t digest[20]);
 
+// Writes the 64 bytes of HMAC-SHA-512(key, bytes) to digest. Returns 0, or -1.
+int cnet_hmac_sha512(const uint8_t *key, size_t key_count, const uint8_t *bytes, size_t count, uint8_t digest[64]);
+
 // Fills the buffer from the library's cryptographic generator. Returns 0, or -1.
 int cnet_random(uint8_t *bytes, size_t count);
 

@@ -112,6 +112,7 @@ class Pane {
 
 function showDevice(state) {
   const rail = byId("rail"), { node, standby, trouble } = state.device;
+  say(byId("standby"), node !== null && standby !== null && standby !== node ? `, ${state.nodes[standby].name} stands by` : "");
   rail.dataset.count = state.nodes.length;
   rail.dataset.state = node === null ? "searching" : "connected";
   if (node === null) {
@@ -123,8 +124,7 @@ function showDevice(state) {
   } else {
     rail.dataset.at = node;
     rail.dataset.node = node;
-    const ready = standby !== null && standby !== node ? `, ${state.nodes[standby].name} stands by` : "";
-    say(byId("where"), `The device uses ${state.nodes[node].name}${ready}`);
+    say(byId("where"), `The device uses ${state.nodes[node].name}`);
   }
 }
 

@@ -45,15 +45,13 @@ final class ClusterParts: Sendable {
         for (index, host) in hosts.enumerated() {
             let name = "Node \(Character(Unicode.Scalar(UInt8(ascii: "A") + UInt8(index))))"
             let address = ListenAddress(host: host, port: port)
-            // By the environment, which a broker without links passes over.
-            var environment = ClusterDemo.environment
-            environment["DEVICE_PEERS"] = hosts.filter { $0 != host }.joined(separator: ",")
-            environment["DEVICE_LINK_PORT"] = "\(linkPort)"
+            let peers = hosts.filter { $0 != host }.joined(separator: ",")
             nodes.append(
                 ClusterNode(
                     name: name, address: address, program: broker,
-                    arguments: ["--server-name", ClusterDemo.clusterName], environment: environment,
-                    eventLoop: eventLoop))
+                    arguments: [
+                        "--server-name=\(ClusterDemo.clusterName)", "--peers=\(peers)", "--link-port=\(linkPort)",
+                    ], environment: ClusterDemo.environment, eventLoop: eventLoop))
             receivers.append(
                 try NodeReceiver(node: address, name: name, seen: seen, eventLoop: eventLoop, logger: logger))
         }

@@ -24,16 +24,20 @@ final class BrokerBench {
     private(set) var requests: [(peer: PeerID, request: SMQConnectRequest)] = []
     private(set) var pauses: [(peer: PeerID, duration: Duration)] = []
     private(set) var resumes: [PeerID] = []
+    private(set) var closedLinks: [PeerID: SMQLinkCloseReason] = [:]
+    private(set) var linkEvents: [SMQBrokerStateMachine.Action] = []
+    private(set) var serverMessages: [SMQServerMessage] = []
     private var inboxes: [PeerID: ByteBuffer] = [:]
     private var framings: [PeerID: SMQFraming] = [:]
 
     init(
         _ limits: SMQBrokerLimits = SMQBrokerLimits(), authenticates: Bool = false,
-        permit: (@Sendable (SMQTopicRequest) -> Bool)? = nil, ids: [UInt32] = []
+        permit: (@Sendable (SMQTopicRequest) -> Bool)? = nil, cluster: SMQClusterSettings? = nil, ids: [UInt32] = []
     ) {
         let source = RandomIDs(ids)
         machine = SMQBrokerStateMachine(
-            limits: limits, authenticates: authenticates, permit: permit, randomID: { source.next() })
+            limits: limits, authenticates: authenticates, permit: permit, cluster: cluster,
+            randomID: { source.next() })
     }
 
     // MARK: Connections
@@ -130,6 +134,12 @@ final class BrokerBench {
         case .authenticate(let peer, let request): requests.append((peer, request))
         case .pause(let peer, let duration): pauses.append((peer, duration))
         case .resume(let peer): resumes.append(peer)
+        case .closeLink(let peer, let reason):
+            drain(peer)
+            closedLinks[peer] = reason
+            machine.detach(peer)
+        case .identified, .linkUp, .linkDown: linkEvents.append(action)
+        case .serverMessage(let message): serverMessages.append(message)
         }
     }
 

@@ -23,6 +23,20 @@ public struct SMQBrokerLimits: Sendable {
     /// this many times ``stall``, once. It takes some turns of the system's scheduler until a receiver on a busy machine
     /// gets a processor: with 5 ms in all, 4 of 12 full-speed readers were dropped there, with 50 ms 6 of 70.
     public var idleStalls = 20
+    /// Links to other nodes that have proved to know the password; more are closed.
+    public var links = 32
+    /// Links that have not; more are closed.
+    public var unprovenLinks = 16
+    /// Bytes waiting for one link; when the other node does not read and more come, the link is dropped.
+    public var queuedBytesPerLink = 8 << 20
+    /// As ``idleStalls``, for links: a node that hangs costs publishers 40 ms, once.
+    public var idleStallsPerLink = 8
+    /// Clients of other nodes that can be answered; more make those forget that were silent longest.
+    public var phantoms = 100_000
+    /// How long a subscription waits at most until the other nodes have confirmed it.
+    public var confirmation: Duration = .milliseconds(200)
+    /// Bytes of answers to one client that wait for a confirmation; more are sent without.
+    public var heldBytes = 64 << 10
     /// Messages a second from one client, with a burst of one second; above it the client is read more slowly.
     public var messagesPerSecond: Int?
     /// Bytes a second from one client, with a burst of one second; above it the client is read more slowly.

@@ -8,13 +8,15 @@ struct SMQBrokerPeer {
         case awaitingConnect
         case authenticating
         case open
+        /// Not a client but a link to another node.
+        case link
         case ending
 
         /// Whether the client may still be sent something.
         var isAlive: Bool {
             switch self {
             case .free, .ending: false
-            case .awaitingConnect, .authenticating, .open: true
+            case .awaitingConnect, .authenticating, .open, .link: true
             }
         }
     }
@@ -50,8 +52,20 @@ struct SMQBrokerPeer {
     var subscriptions: Set<Int> = []
     var observedTopics: Set<Int> = []
     var observedPeers: [SMQBrokerStateMachine.PeerID] = []
+    /// Local ids of other nodes' clients that the client observes.
+    var observedPhantoms: [UInt32] = []
     /// Slots of the clients that observe this one's ETID.
     var observers: [Int] = []
+
+    /// Whether it is a link to another node, also while it ends.
+    var isLink = false
+    /// The index among the links, -1 for a client, and for a link that has left.
+    var link = -1
+    /// Links over which something of this client went: their nodes are told when it goes. One bit each.
+    var knownToLinks: UInt64 = 0
+    /// Answers that wait, in order, for subscriptions to be confirmed by the other nodes.
+    var held: [HeldReply] = []
+    var heldBytes = 0
 
     var lastReceived = MonotonicTime.zero
     var pingSent: MonotonicTime?
@@ -73,4 +87,11 @@ struct SMQBrokerPeer {
     var hasRateCredit = false
     /// Whether it has used more than its rate allows, so that only time ends its pause.
     var isInDebt: Bool { messageCredit < 0 || byteCredit < 0 }
+}
+
+/// Answers to a client: a suback that waits for other nodes, and what must not overtake it.
+struct HeldReply {
+    /// The request that is waited for; 0 for none.
+    var request: UInt32
+    var bytes: ByteBuffer
 }

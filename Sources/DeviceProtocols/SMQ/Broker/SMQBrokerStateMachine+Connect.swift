@@ -62,6 +62,8 @@ extension SMQBrokerStateMachine {
                 }
             }
             peers[old].observers = []
+            peers[slot].knownToLinks = peers[old].knownToLinks
+            peers[old].knownToLinks = 0
             end(old, .takenOver, text: SMQGoodbye.reconnect)
         }
         queue(to: slot) { [framing = peers[slot].framing] in

@@ -7,7 +7,7 @@ extension SMQBrokerStateMachine {
     /// The broker spreads the moments, so that clients of any make come to the other nodes one by one.
     public mutating func drain(within time: Duration, now: MonotonicTime) {
         isDraining = true
-        let alive = peers.indices.filter { peers[$0].phase.isAlive }
+        let alive = peers.indices.filter { peers[$0].phase.isAlive && !peers[$0].isLink }
         for (index, slot) in alive.enumerated() {
             peers[slot].leavesAt = now + max(.zero, time) * (Double(index) / Double(alive.count))
         }

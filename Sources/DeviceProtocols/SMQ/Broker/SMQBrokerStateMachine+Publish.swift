@@ -32,7 +32,10 @@ extension SMQBrokerStateMachine {
         switch destinations[run.destination] {
         case .peer(let receiver)?:
             deliver(frames, run, to: receiver, from: slot, shared: nil)
-        case .topic(let topic)? where !topics[topic].subscribers.isEmpty:
+        case .phantom(let phantom)?:
+            forward(frames, run, from: slot, over: phantoms[phantom].link, to: phantoms[phantom].remote)
+        case .topic(let topic)?
+        where !topics[topic].subscribers.isEmpty || !topics[topic].remoteSubscribers.isEmpty:
             guard mayPublish(slot, to: topic) else {
                 statistics.forbidden &+= UInt64(truncatingIfNeeded: run.count)
                 return
@@ -41,6 +44,10 @@ extension SMQBrokerStateMachine {
             // With several receivers, those that have nothing waiting share one copy.
             let shared = subscribers.count > 2 ? ByteBuffer(bytes: frames) : nil
             for receiver in subscribers { deliver(frames, run, to: receiver, from: slot, shared: shared) }
+            guard !topics[topic].remoteSubscribers.isEmpty else { return }
+            for remote in topics[topic].remoteSubscribers {
+                forward(frames, run, from: slot, over: remote.link, to: remote.id)
+            }
         default:
             statistics.unroutable &+= UInt64(truncatingIfNeeded: run.count)
         }
@@ -60,7 +67,7 @@ extension SMQBrokerStateMachine {
         }
     }
 
-    private mutating func deliver(
+    mutating func deliver(
         _ frames: UnsafeRawBufferPointer, _ run: PublishRun, to receiver: Int, from publisher: Int,
         shared: ByteBuffer?
     ) {
@@ -78,7 +85,12 @@ extension SMQBrokerStateMachine {
         } else {
             delivered = appendEach(frames, to: receiver)
         }
-        statistics.messagesDelivered &+= UInt64(truncatingIfNeeded: delivered)
+        self.delivered(delivered, to: receiver, from: publisher, before: before)
+    }
+
+    /// Accounts for what was appended to a receiver's queue.
+    mutating func delivered(_ count: Int, to receiver: Int, from publisher: Int, before: Int) {
+        statistics.messagesDelivered &+= UInt64(truncatingIfNeeded: count)
         let after = peers[receiver].output.readableBytes
         queued(receiver, after - before)
         if after > limits.stallThreshold { stall(publisher, for: receiver) }
@@ -102,7 +114,7 @@ extension SMQBrokerStateMachine {
             return false
         }
         peers[receiver].idleWaits = written >= limits.stallThreshold / 4 ? 0 : peers[receiver].idleWaits + 1
-        guard peers[receiver].idleWaits < limits.idleStalls else {
+        guard peers[receiver].idleWaits < idleStalls(receiver) else {
             peers[waiting].waitsFor = nil
             return false
         }
@@ -136,13 +148,18 @@ extension SMQBrokerStateMachine {
 
     /// Holds a publisher back for a receiver whose queue grows, unless waiting for that one has shown to be useless: then
     /// it fills its queue and is dropped.
-    private mutating func stall(_ publisher: Int, for receiver: Int) {
-        guard publisher != receiver, peers[publisher].phase == .open, peers[receiver].phase.isAlive,
-            peers[publisher].waitsFor == nil, peers[receiver].idleWaits < limits.idleStalls
+    mutating func stall(_ publisher: Int, for receiver: Int) {
+        guard publisher != receiver, peers[publisher].phase == .open || peers[publisher].phase == .link,
+            peers[receiver].phase.isAlive, peers[publisher].waitsFor == nil,
+            peers[receiver].idleWaits < idleStalls(receiver)
         else { return }
         peers[receiver].waitingPublishers.append(id(publisher))
         peers[publisher].waitsFor = id(receiver)
         statistics.stalls += 1
         actions.append(.pause(id(publisher), limits.stall))
+    }
+
+    private func idleStalls(_ receiver: Int) -> Int {
+        peers[receiver].phase == .link ? limits.idleStallsPerLink : limits.idleStalls
     }
 }

@@ -11,6 +11,7 @@ extension SMQBrokerStateMachine {
         peers[slot].pingSent = nil
         statistics.bytesReceived &+= UInt64(truncatingIfNeeded: bytes.readableBytes)
         let before = statistics.messagesReceived
+        guard peers[slot].phase != .link else { return receiveOverLink(slot, bytes, now: now) }
         do {
             switch peers[slot].framing {
             case .raw: try receiveRaw(slot, bytes)
@@ -192,7 +193,7 @@ extension SMQBrokerStateMachine {
         case .fragment(let destination, let publisher, let subtopic, let payload):
             guard publisher == peers[slot].etid else { throw .wrongPublisher(publisher) }
             try fragment(slot, destination, subtopic, payload)
-        case .ping: queue(to: slot) { [framing = peers[slot].framing] in $0.writeSMQ(.pong, framing: framing) }
+        case .ping: reply(slot) { [framing = peers[slot].framing] in $0.writeSMQ(.pong, framing: framing) }
         case .pong: break
         case .disconnect: close(slot, .clientDisconnected)
         default: throw .unexpected(frame.type)

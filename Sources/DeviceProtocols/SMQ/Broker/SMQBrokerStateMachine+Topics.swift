@@ -9,9 +9,13 @@ extension SMQBrokerStateMachine {
 
     mutating func subscribe(_ slot: Int, _ name: ByteBuffer) {
         let topic = resolve(slot, name, .subscribe)
-        acknowledge(slot, .suback, topic.map { topics[$0].id }, name)
-        guard let topic, peers[slot].subscriptions.insert(topic).inserted else { return }
+        guard let topic, peers[slot].subscriptions.insert(topic).inserted else {
+            let request = topic.map { topics[$0].confirmation } ?? 0
+            return acknowledge(slot, .suback, topic.map { topics[$0].id }, name, after: request)
+        }
         topics[topic].subscribers.append(slot)
+        if topics[topic].subscribers.count == 1 { announce(topic, now: peers[slot].lastReceived) }
+        acknowledge(slot, .suback, topics[topic].id, name, after: topics[topic].confirmation)
         tellObservers(of: topic)
     }
 
@@ -30,9 +34,9 @@ extension SMQBrokerStateMachine {
         acknowledge(slot, .createsuback, subtopics[index].id, name)
     }
 
-    private mutating func newSubtopic(_ name: ByteBuffer) -> Int? {
+    mutating func newSubtopic(_ name: ByteBuffer) -> Int? {
         var id = randomID()
-        while id == 0 || subtopicIDs.contains(id) { id = id &+ 0x9E37_79B9 }
+        while id == 0 || subtopicIDs[id] != nil { id = id &+ 0x9E37_79B9 }
         let subtopic = Subtopic(name: ByteBuffer(bytes: name.readableBytesView), id: id)
         let index: Int
         if subtopics.count < limits.topics {
@@ -40,13 +44,13 @@ extension SMQBrokerStateMachine {
             subtopics.append(subtopic)
         } else if let unused = subtopics.firstIndex(where: { $0.references == 0 }) {
             subtopicsByName[subtopics[unused].name] = nil
-            subtopicIDs.remove(subtopics[unused].id)
+            subtopicIDs[subtopics[unused].id] = nil
             subtopics[unused] = subtopic
             index = unused
         } else {
             return nil
         }
-        subtopicIDs.insert(id)
+        subtopicIDs[id] = index
         subtopicsByName[subtopic.name] = index
         return index
     }
@@ -65,7 +69,7 @@ extension SMQBrokerStateMachine {
             let count = UInt32(clamping: topics[topic].subscribers.count)
             queue(to: slot) { $0.writeSMQChange(id: id, subscribers: count, framing: framing) }
         case .peer(let observed)?:
-            guard peers[slot].observedPeers.count < limits.topicsPerClient else {
+            guard peers[slot].observedPeers.count + peers[slot].observedPhantoms.count < limits.topicsPerClient else {
                 statistics.denied += 1
                 return
             }
@@ -74,6 +78,7 @@ extension SMQBrokerStateMachine {
                 peers[observed].observers.append(slot)
                 peers[slot].observedPeers.append(self.id(observed))
             }
+        case .phantom(let phantom)?: observePhantom(slot, phantom)
         case nil:
             queue(to: slot) { $0.writeSMQChange(id: id, subscribers: 0, framing: framing) }
         }
@@ -86,6 +91,9 @@ extension SMQBrokerStateMachine {
         case .peer(let observed)?:
             peers[observed].observers.removeAll { $0 == slot }
             peers[slot].observedPeers.removeAll { $0.slot == observed }
+        case .phantom?:
+            forgetObserver(slot, ofPhantom: id)
+            peers[slot].observedPhantoms.removeAll { $0 == id }
         case nil: break
         }
     }
@@ -95,11 +103,14 @@ extension SMQBrokerStateMachine {
         topics[topic].references -= 1
         if peers[slot].observedTopics.remove(topic) != nil { topics[topic].observers.removeAll { $0 == slot } }
         if peers[slot].subscriptions.remove(topic) != nil { removeSubscriber(slot, from: topic) }
+        let link = peers[slot].link
+        if link >= 0 { topics[topic].remoteSubscribers.removeAll { $0.link == link } }
     }
 
     private mutating func removeSubscriber(_ slot: Int, from topic: Int) {
         guard let index = topics[topic].subscribers.firstIndex(of: slot) else { return }
         topics[topic].subscribers.remove(at: index)
+        if topics[topic].subscribers.isEmpty { withdraw(topic) }
         tellObservers(of: topic)
     }
 
@@ -114,8 +125,10 @@ extension SMQBrokerStateMachine {
         }
     }
 
-    private mutating func acknowledge(_ slot: Int, _ type: SMQMessageType, _ id: UInt32?, _ name: ByteBuffer) {
-        queue(to: slot) { [framing = peers[slot].framing] in
+    private mutating func acknowledge(
+        _ slot: Int, _ type: SMQMessageType, _ id: UInt32?, _ name: ByteBuffer, after request: UInt32 = 0
+    ) {
+        reply(slot, after: request) { [framing = peers[slot].framing] in
             $0.writeSMQAck(type, accepted: id != nil, id: id ?? 0, name: name, framing: framing)
         }
     }
@@ -158,6 +171,13 @@ extension SMQBrokerStateMachine {
             statistics.denied += 1
             return nil
         }
+        guard let index = newTopic(name) else { return nil }
+        _ = reference(index, by: slot)
+        return index
+    }
+
+    /// Makes a topic; nil when there are as many as allowed, and all are in use.
+    mutating func newTopic(_ name: ByteBuffer) -> Int? {
         let topic = Topic(name: ByteBuffer(bytes: name.readableBytesView), id: freshID())
         let index: Int
         if topics.count < limits.topics {
@@ -174,7 +194,6 @@ extension SMQBrokerStateMachine {
         }
         topicsByName[topic.name] = index
         destinations[topic.id] = .topic(index)
-        _ = reference(index, by: slot)
         return index
     }
 

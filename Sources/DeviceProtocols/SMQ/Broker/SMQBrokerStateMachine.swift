@@ -26,6 +26,16 @@ public struct SMQBrokerStateMachine {
         case pause(PeerID, Duration)
         /// Read from the client again.
         case resume(PeerID)
+        /// Close a link's connection and detach it.
+        case closeLink(PeerID, SMQLinkCloseReason)
+        /// Another node has said who it is; a link to it need not be looked for elsewhere.
+        case identified(PeerID, SMQNodeIdentity)
+        /// A link carries messages from now on.
+        case linkUp(PeerID)
+        /// A link that carried messages has ended.
+        case linkDown(PeerID)
+        /// Another node's program has something to say to this one's.
+        case serverMessage(SMQServerMessage)
     }
 
     struct Topic {
@@ -33,6 +43,14 @@ public struct SMQBrokerStateMachine {
         var id: UInt32
         var subscribers: [Int] = []
         var observers: [Int] = []
+        /// Whether it stays on this node.
+        var isLocal: Bool { name.getInteger(at: name.readerIndex, as: UInt8.self) == UInt8(ascii: "$") }
+        /// Nodes with subscribers, and the id that they have for the topic.
+        var remoteSubscribers: [RemoteSubscriber] = []
+        /// Links whose nodes know that there are subscribers here; one bit each.
+        var announced: UInt64 = 0
+        /// The request that asks the other nodes to confirm the subscription; 0 for none.
+        var confirmation: UInt32 = 0
         /// Connections that created, subscribed to or observe it; at 0 it may make room for another.
         var references = 0
     }
@@ -47,6 +65,13 @@ public struct SMQBrokerStateMachine {
     enum Destination {
         case topic(Int)
         case peer(Int)
+        /// A client of another node.
+        case phantom(Int)
+    }
+
+    struct RemoteSubscriber: Equatable {
+        var link: Int
+        var id: UInt32
     }
 
     /// The limits that are in force.
@@ -65,11 +90,27 @@ public struct SMQBrokerStateMachine {
     var topicsByName: [ByteBuffer: Int] = [:]
     var subtopics: [Subtopic] = []
     var subtopicsByName: [ByteBuffer: Int] = [:]
-    var subtopicIDs: Set<UInt32> = []
+    var subtopicIDs: [UInt32: Int] = [:]
     var peersByUID: [ByteBuffer: Int] = [:]
     var queuedBytes = 0
     /// Whether clients are asked to leave and new ones are not taken.
     public internal(set) var isDraining = false
+    /// How it takes part in a cluster; nil for a broker that stands alone.
+    public let cluster: SMQClusterSettings?
+    /// The counters of links so far.
+    public internal(set) var linkStatistics = SMQLinkStatistics()
+    var links: [SMQBrokerLink] = []
+    var linkSlots = 0
+    /// Links that carry messages; one bit each.
+    var activeLinks: UInt64 = 0
+    var phantoms: [Phantom] = []
+    var freePhantoms: [Int] = []
+    var phantomHand = 0
+    var confirmations: [UInt32: Confirmation] = [:]
+    var lastRequest: UInt32 = 0
+    var lastStatus = MonotonicTime.zero
+    /// Frames on their way from a link to several receivers; kept for its storage.
+    var scratch = ByteBuffer()
     var dirty: [PeerID] = []
     var actions: [Action] = []
     /// Clients that were dropped while something was queued for them, and that are still in the tables; see `settle`.
@@ -80,21 +121,23 @@ public struct SMQBrokerStateMachine {
     /// - Parameters:
     ///   - authenticates: every connect becomes an `authenticate` action; otherwise everybody is accepted.
     ///   - permit: asked for each create, subscribe and createsub; nil permits all.
+    ///   - cluster: how it takes part in a cluster; nil for a broker that stands alone.
     ///   - randomID: source of seeds and ids. They are addresses that a peer needs to reach another, so they come
     ///     from the system's cryptographic generator unless a test gives its own.
     public init(
         limits: SMQBrokerLimits = SMQBrokerLimits(), authenticates: Bool = false,
-        permit: (@Sendable (SMQTopicRequest) -> Bool)? = nil,
+        permit: (@Sendable (SMQTopicRequest) -> Bool)? = nil, cluster: SMQClusterSettings? = nil,
         randomID: @escaping @Sendable () -> UInt32 = { UInt32.random(in: .min ... .max) }
     ) {
         self.limits = limits
         self.authenticates = authenticates
         self.permit = permit
+        self.cluster = cluster
         self.randomID = randomID
     }
 
     /// Clients connected now, those in the handshake included.
-    public var clientCount: Int { peers.count - freeSlots.count }
+    public var clientCount: Int { peers.count - freeSlots.count - linkSlots }
     /// Named topics now.
     public var topicCount: Int { topicsByName.count }
     /// Bytes that wait for clients now.
@@ -116,16 +159,7 @@ public struct SMQBrokerStateMachine {
             statistics.refusedAtLimit += 1
             return nil
         }
-        let slot: Int
-        if let free = freeSlots.popLast() {
-            slot = free
-        } else {
-            slot = peers.count
-            peers.append(SMQBrokerPeer())
-        }
-        let generation = peers[slot].generation &+ 1
-        peers[slot] = SMQBrokerPeer()
-        peers[slot].generation = generation
+        let slot = takeSlot()
         peers[slot].phase = .awaitingConnect
         peers[slot].deadline = now + limits.handshake
         peers[slot].framing = framing
@@ -143,10 +177,12 @@ public struct SMQBrokerStateMachine {
     /// Forgets a connection that has ended: its subscriptions and its ETID go, its observers are told.
     public mutating func detach(_ id: PeerID) {
         guard let slot = slot(of: id) else { return }
+        if peers[slot].phase == .link { linkStatistics.closed[.connectionLost, default: 0] += 1 }
         count(closing: slot, .connectionLost)
         beginEnding(slot)
         leave(slot)
         settle()
+        if peers[slot].isLink { linkSlots -= 1 }
         let generation = peers[slot].generation
         peers[slot] = SMQBrokerPeer()
         peers[slot].generation = generation
@@ -155,7 +191,9 @@ public struct SMQBrokerStateMachine {
 
     /// Ends every session with a reason for the clients.
     public mutating func shutDown(reason: String) {
-        for slot in peers.indices where peers[slot].phase.isAlive { end(slot, .shutdown, text: reason) }
+        for slot in peers.indices where peers[slot].phase.isAlive {
+            if peers[slot].phase == .link { closeLink(slot, .shutdown) } else { end(slot, .shutdown, text: reason) }
+        }
         settle()
     }
 
@@ -177,6 +215,21 @@ public struct SMQBrokerStateMachine {
             }
         }
         settle()
+    }
+
+    /// A place for a new connection.
+    mutating func takeSlot() -> Int {
+        let slot: Int
+        if let free = freeSlots.popLast() {
+            slot = free
+        } else {
+            slot = peers.count
+            peers.append(SMQBrokerPeer())
+        }
+        let generation = peers[slot].generation &+ 1
+        peers[slot] = SMQBrokerPeer()
+        peers[slot].generation = generation
+        return slot
     }
 
     // MARK: What the owner takes
@@ -245,7 +298,8 @@ public struct SMQBrokerStateMachine {
             peers[slot].isDirty = true
             dirty.append(id(slot))
         }
-        if peers[slot].output.readableBytes > limits.queuedBytesPerClient {
+        let isLink = peers[slot].phase == .link
+        if peers[slot].output.readableBytes > (isLink ? limits.queuedBytesPerLink : limits.queuedBytesPerClient) {
             abandon(slot, .slowConsumer)
         } else if queuedBytes > limits.queuedBytes {
             let alive = peers.indices.filter { peers[$0].phase.isAlive }
@@ -271,9 +325,15 @@ public struct SMQBrokerStateMachine {
         guard peers[slot].phase.isAlive else { return }
         queuedBytes -= peers[slot].output.readableBytes
         peers[slot].output = ByteBuffer()
-        count(closing: slot, reason)
+        if peers[slot].phase == .link {
+            let reason: SMQLinkCloseReason = reason == .queueMemory ? .queueMemory : .queueFull
+            linkStatistics.closed[reason, default: 0] += 1
+            actions.append(.closeLink(id(slot), reason))
+        } else {
+            count(closing: slot, reason)
+            actions.append(.close(id(slot), reason))
+        }
         peers[slot].phase = .ending
-        actions.append(.close(id(slot), reason))
         dropped.append(slot)
     }
 
@@ -293,14 +353,14 @@ public struct SMQBrokerStateMachine {
 
     /// Before others are told of an end: what that leads to must not end this session a second time, nor another for
     /// the memory of a queue that is given back just now.
-    private mutating func beginEnding(_ slot: Int) {
+    mutating func beginEnding(_ slot: Int) {
         guard peers[slot].phase.isAlive else { return }
         queuedBytes -= peers[slot].output.readableBytes
         peers[slot].phase = .ending
     }
 
     private mutating func count(closing slot: Int, _ reason: SMQCloseReason) {
-        guard peers[slot].phase.isAlive else { return }
+        guard peers[slot].phase.isAlive, peers[slot].phase != .link else { return }
         statistics.closed[reason, default: 0] += 1
     }
 
@@ -315,8 +375,11 @@ public struct SMQBrokerStateMachine {
     }
 
     /// Takes a client out of all tables and tells those who observe it.
-    private mutating func leave(_ slot: Int) {
+    mutating func leave(_ slot: Int) {
         resumePublishers(waitingFor: slot)
+        if peers[slot].link >= 0 { leaveLink(slot) }
+        peers[slot].held = []
+        peers[slot].heldBytes = 0
         for topic in peers[slot].topics { release(topic, by: slot) }
         peers[slot].topics = []
         peers[slot].mayPublish = [:]
@@ -326,10 +389,13 @@ public struct SMQBrokerStateMachine {
             peers[observed.slot].observers.removeAll { $0 == slot }
         }
         peers[slot].observedPeers = []
+        for phantom in peers[slot].observedPhantoms { forgetObserver(slot, ofPhantom: phantom) }
+        peers[slot].observedPhantoms = []
         guard peers[slot].etid != 0 else { return }
         let etid = peers[slot].etid
         if case .peer(slot)? = destinations[etid] {
             destinations[etid] = nil
+            tellLinks(ofEnd: etid, knownTo: peers[slot].knownToLinks)
             for observer in peers[slot].observers {
                 peers[observer].observedPeers.removeAll { $0.slot == slot }
                 queue(to: observer) { [framing = peers[observer].framing] in

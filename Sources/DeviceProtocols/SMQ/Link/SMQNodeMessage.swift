@@ -1,0 +1,93 @@
+public import NIOCore
+
+/// What a node tells the others about itself, once a second.
+public struct SMQNodeStatus: Equatable, Sendable {
+    /// Clients connected.
+    public var clients: UInt32
+    /// Share of one processor in use since the last status, in thousandths.
+    public var processor: UInt16
+    /// Resident memory in bytes.
+    public var memory: UInt64
+    /// Whether it asks its clients to leave and takes no new ones.
+    public var isDraining: Bool
+
+    /// A status.
+    public init(clients: UInt32 = 0, processor: UInt16 = 0, memory: UInt64 = 0, isDraining: Bool = false) {
+        self.clients = clients
+        self.processor = processor
+        self.memory = memory
+        self.isDraining = isDraining
+    }
+}
+
+/// A message of the channel that only nodes of this package open (see docs/cluster.md).
+public enum SMQNodeMessage: Equatable, Sendable {
+    /// The first: who the sender is. The id is chosen at random at each start; the name is for people.
+    case hello(version: UInt8, id: UInt64, name: String)
+    /// How the sender does.
+    case status(SMQNodeStatus)
+    /// Answer when everything before this has been handled.
+    case confirm(UInt32)
+    /// The answer.
+    case confirmed(UInt32)
+    /// A type of a later version; it is passed over.
+    case unknown(UInt8)
+
+    /// The version of the channel that is spoken here.
+    public static let version: UInt8 = 1
+    /// The longest name, in bytes; longer ones are cut.
+    public static let maximumName = 64
+
+    /// Reads a frame's data. Fields that a later version has added at the end are passed over.
+    public init(_ data: ByteBuffer, channel: UInt16) throws(SMQLinkError) {
+        guard let message = Self.read(data) else { throw .truncated(id: channel, length: data.readableBytes) }
+        self = message
+    }
+
+    private static func read(_ data: ByteBuffer) -> SMQNodeMessage? {
+        var data = data
+        guard let type = data.readInteger(as: UInt8.self) else { return nil }
+        switch type {
+        case 1:
+            guard let (version, id) = data.readMultipleIntegers(as: (UInt8, UInt64).self),
+                let length = data.readInteger(as: UInt8.self).map(Int.init), length <= maximumName,
+                let name = data.readSlice(length: length)
+            else { return nil }
+            return .hello(version: version, id: id, name: name.remainingText())
+        case 2:
+            typealias Fields = (UInt32, UInt16, UInt64, UInt8)
+            guard let (clients, processor, memory, flags) = data.readMultipleIntegers(as: Fields.self) else {
+                return nil
+            }
+            return .status(
+                SMQNodeStatus(clients: clients, processor: processor, memory: memory, isDraining: flags & 1 != 0))
+        case 3: return data.readInteger(as: UInt32.self).map { .confirm($0) }
+        case 4: return data.readInteger(as: UInt32.self).map { .confirmed($0) }
+        default: return .unknown(type)
+        }
+    }
+}
+
+extension ByteBuffer {
+    /// Appends a whole frame.
+    public mutating func writeSMQNode(_ message: SMQNodeMessage, channel: UInt16) {
+        switch message {
+        case .hello(let version, let id, let name):
+            let name = name.utf8.prefix(SMQNodeMessage.maximumName)
+            writeSMQLinkHead(channel, dataLength: 11 + name.count)
+            writeMultipleIntegers(UInt8(1), version, id, UInt8(truncatingIfNeeded: name.count))
+            writeBytes(name)
+        case .status(let status):
+            writeSMQLinkHead(channel, dataLength: 16)
+            writeMultipleIntegers(UInt8(2), status.clients, status.processor, status.memory)
+            writeInteger(UInt8(status.isDraining ? 1 : 0))
+        case .confirm(let request):
+            writeSMQLinkHead(channel, dataLength: 5)
+            writeMultipleIntegers(UInt8(3), request)
+        case .confirmed(let request):
+            writeSMQLinkHead(channel, dataLength: 5)
+            writeMultipleIntegers(UInt8(4), request)
+        case .unknown: break
+        }
+    }
+}
