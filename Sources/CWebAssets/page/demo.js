@@ -165,6 +165,7 @@ function show(state) {
   measure(byId("sent"), grouped(sent), "");
   measure(byId("received"), grouped(received), "");
   measure(byId("lost"), grouped(lost), "");
+  byId("promise").hidden = lost > 0;
   byId("lost-tile").dataset.lost = lost > 0 ? "some" : received > 0 ? "none" : "";
   showDevice(state);
   showMoves(state);

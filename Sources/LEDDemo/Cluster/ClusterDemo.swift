@@ -89,6 +89,11 @@ struct ClusterDemo: Sendable {
         }
     }
 
+    /// That of brokers. Swift's own report of a crash takes many seconds, during which the process would look alive.
+    static var brokerEnvironment: [String: String] {
+        environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { chosen, _ in chosen }
+    }
+
     /// The directory of this program's own file, where `smq-broker` is too.
     static func ownProgram() throws(DeviceError) -> (path: String, directory: String) {
         var buffer = [UInt8](repeating: 0, count: 4096)

@@ -51,7 +51,7 @@ final class ClusterParts: Sendable {
                     name: name, address: address, program: broker,
                     arguments: [
                         "--server-name=\(ClusterDemo.clusterName)", "--peers=\(peers)", "--link-port=\(linkPort)",
-                    ], environment: ClusterDemo.environment, eventLoop: eventLoop))
+                    ], environment: ClusterDemo.brokerEnvironment, eventLoop: eventLoop))
             receivers.append(
                 try NodeReceiver(node: address, name: name, seen: seen, eventLoop: eventLoop, logger: logger))
         }
