@@ -91,8 +91,9 @@ let package = Package(
         .executableTarget(
             name: "LEDDemo",
             dependencies: [
-                "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSDK", "DeviceSimulator", "DeviceTransport",
-                "DeviceWeb", "SMQBroker", nioCore, nioPosix, logging, signals, arguments,
+                "CDeviceShim", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSDK", "DeviceSimulator",
+                "DeviceTransport",
+                "DeviceWeb", "Outbox", "SMQBroker", nioCore, nioPosix, logging, signals, arguments,
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -145,7 +146,7 @@ let package = Package(
             name: "LEDDemoTests",
             dependencies: [
                 "LEDDemo", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSDK", "DeviceSimulator",
-                "DeviceTransport", nioCore, nioPosix, logging, arguments,
+                "DeviceTransport", "TestSupport", nioCore, nioPosix, logging, arguments,
             ],
             swiftSettings: strict),
         .testTarget(

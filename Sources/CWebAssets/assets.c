@@ -37,6 +37,18 @@ static const uint8_t smq_names_js[] = {
 static const uint8_t smq_settings_js[] = {
 #embed "page/smq-settings.js"
 };
+static const uint8_t demo_html[] = {
+#embed "page/demo.html"
+};
+static const uint8_t demo_css[] = {
+#embed "page/demo.css"
+};
+static const uint8_t demo_js[] = {
+#embed "page/demo.js"
+};
+static const uint8_t demo_course_js[] = {
+#embed "page/demo-course.js"
+};
 static const uint8_t favicon_svg[] = {
 #embed "page/favicon.svg"
 };
@@ -55,6 +67,10 @@ const cweb_asset cweb_assets[] = {
     {"smq-frames.js", JAVASCRIPT, smq_frames_js, sizeof smq_frames_js},
     {"smq-names.js", JAVASCRIPT, smq_names_js, sizeof smq_names_js},
     {"smq-settings.js", JAVASCRIPT, smq_settings_js, sizeof smq_settings_js},
+    {"demo.html", "text/html; charset=utf-8", demo_html, sizeof demo_html},
+    {"demo.css", "text/css; charset=utf-8", demo_css, sizeof demo_css},
+    {"demo.js", JAVASCRIPT, demo_js, sizeof demo_js},
+    {"demo-course.js", JAVASCRIPT, demo_course_js, sizeof demo_course_js},
     {"favicon.svg", "image/svg+xml", favicon_svg, sizeof favicon_svg},
 };
 const size_t cweb_asset_count = sizeof cweb_assets / sizeof cweb_assets[0];

@@ -39,7 +39,7 @@ public enum AccessToken {
         }
         let fresh = try OpenSSLCrypto().accessToken()
         do throws(DeviceError) {
-            guard let directory = directory(environment) else {
+            guard let directory = UserState.directory(environment) else {
                 throw DeviceError(.notFound, "neither STATE_DIRECTORY nor HOME is set")
             }
             return Loaded(value: try kept(in: directory, fresh: fresh))
@@ -62,17 +62,6 @@ public enum AccessToken {
                 default: "-._~".utf8.contains(byte)
                 }
             }
-    }
-
-    /// Where state is kept: systemd's directory, else the user's by the XDG rules.
-    private static func directory(_ environment: (String) -> String?) -> String? {
-        if let directories = environment("STATE_DIRECTORY"), let first = directories.split(separator: ":").first {
-            return String(first)
-        }
-        // A relative path is to be ignored (XDG Base Directory Specification).
-        if let home = environment("XDG_STATE_HOME"), home.hasPrefix("/") { return home + "/devicesdk" }
-        guard let home = environment("HOME"), home.hasPrefix("/") else { return nil }
-        return home + "/.local/state/devicesdk"
     }
 
     /// The token in the file; makes the file of `fresh` when it is not there or holds no token.

@@ -25,7 +25,7 @@ public struct HTTPAccessPolicy: Sendable {
     ///
     /// - Parameter needsToken: false for files without which a page cannot even ask for the token.
     /// - Returns: the refusal, or nil.
-    func refusal(of request: HTTPRequest, needsToken: Bool) -> HTTPResponse? {
+    package func refusal(of request: HTTPRequest, needsToken: Bool) -> HTTPResponse? {
         guard !isOpen else { return nil }
         // A device without a Host header is not a browser.
         if checksHost, let host = request.header("Host"), !isOwn(hostName(of: host)) {

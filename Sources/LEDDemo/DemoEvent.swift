@@ -7,7 +7,10 @@ enum DemoEvent: Sendable {
     case connected(node: String, address: String)
     case disconnected(node: String, reason: String, hint: String?, retryIn: Duration, wasConnected: Bool)
     /// The session in use is another one than before.
-    case moved(from: String, to: String, reason: String, gap: Duration)
+    /// `silence` is how long nothing had come from the old one when it was given up; zero when its end was told.
+    case moved(from: String, to: String, reason: String, gap: Duration, silence: Duration)
+    /// How the numbered messages of `--heartbeat` do; for programs only.
+    case heartbeat(run: String, sent: UInt64, delivered: UInt64, waiting: UInt64, node: String?, standby: String?)
     /// `source` says who switched it: "page", "terminal", "button".
     case led(id: Int, name: String, isOn: Bool, source: String)
     case temperature(tenths: Int)
@@ -31,10 +34,16 @@ enum DemoEvent: Sendable {
                 "disconnected", ("broker", .text(node)), ("reason", .text(reason)), ("hint", .text(hint ?? "")),
                 ("retryInMilliseconds", .int(Int(retryIn.wholeNanoseconds / 1_000_000))),
                 ("wasConnected", .bool(wasConnected)))
-        case .moved(let from, let to, let reason, let gap):
+        case .moved(let from, let to, let reason, let gap, let silence):
             Self.object(
                 "moved", ("from", .text(from)), ("to", .text(to)), ("reason", .text(reason)),
-                ("gapMilliseconds", .int(Int(gap.wholeNanoseconds / 1_000_000))))
+                ("gapMilliseconds", .int(Int(gap.wholeNanoseconds / 1_000_000))),
+                ("silenceMilliseconds", .int(Int(silence.wholeNanoseconds / 1_000_000))))
+        case .heartbeat(let run, let sent, let delivered, let waiting, let node, let standby):
+            Self.object(
+                "heartbeat", ("run", .text(run)), ("sent", .int(Int(clamping: sent))),
+                ("delivered", .int(Int(clamping: delivered))), ("waiting", .int(Int(clamping: waiting))),
+                ("broker", .text(node ?? "")), ("standby", .text(standby ?? "")))
         case .led(let id, let name, let isOn, let source):
             Self.object("led", ("id", .int(id)), ("name", .text(name)), ("on", .bool(isOn)), ("source", .text(source)))
         case .temperature(let tenths): Self.object("temperature", ("tenths", .int(tenths)))
@@ -58,14 +67,21 @@ enum DemoEvent: Sendable {
             (wasConnected ? "Lost \(node): " : "Cannot use \(node): ") + reason + ". "
                 + (hint.map { "\($0). " } ?? "")
                 + (retryIn > .zero ? "Trying again in \(retryIn.wholeNanoseconds / 1_000_000) ms." : "Trying another.")
-        case .moved(let from, let to, _, let gap):
-            "Moved from \(from) to \(to) in \(gap.wholeNanoseconds / 1_000_000) ms"
+        case .moved(let from, let to, _, let gap, let silence):
+            "Moved from \(Self.place(from)) to \(Self.place(to)) in \(gap.wholeNanoseconds / 1_000_000) ms"
+                + (silence > .zero ? ", after \(silence.wholeNanoseconds / 1_000_000) ms of silence" : "")
         case .led(let id, let name, let isOn, let source): "LED \(id) (\(name)) \(isOn ? "on" : "off"), by \(source)"
-        case .temperature: nil
+        case .temperature, .heartbeat: nil
         case .watchers(let count): "\(count) page\(count == 1 ? "" : "s") watching"
         case .note(let text), .warning(let text): text
         case .ended(let reason): "Ended: \(reason)"
         }
+    }
+
+    /// The address where a node's text has it behind a name, as in `smq://name/smq.lsp (192.0.2.1:80)`.
+    private static func place(_ node: String) -> String {
+        guard node.hasSuffix(")"), let open = node.lastIndex(of: "(") else { return node }
+        return String(node[open...].dropFirst().dropLast())
     }
 
     private enum Value {

@@ -1,4 +1,5 @@
 import DeviceCore
+import Glibc
 
 /// Where the demo's events go: the terminal's picture, plain lines, or JSON. Never waits for who reads it.
 final class DemoOutput: Sendable {
@@ -10,7 +11,6 @@ final class DemoOutput: Sendable {
 
     private struct State {
         var screen = TerminalScreen()
-        /// The same failure again and again is told once.
         /// Failures that were told since the last session; while all nodes are down they come again and again.
         var toldFailures: Set<String> = []
         var wasEverConnected = false
@@ -19,13 +19,20 @@ final class DemoOutput: Sendable {
     let style: Style
     private let state = Locked(State())
     private let writer: OutputWriter
+    private let events: OutputWriter?
 
-    init(style: Style) {
+    /// - Parameter events: a file that gets all events as JSON lines as well.
+    init(style: Style, events: String? = nil) {
         self.style = style
+        let file = events.map { open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600) } ?? -1
+        let reason = errno
+        self.events =
+            file < 0 ? nil : OutputWriter(file: file) { DemoEvent.note("\($0) events dropped, unread.").json }
         writer = OutputWriter { count in
             let text = "\(count) line\(count == 1 ? "" : "s") dropped, because nobody read the output."
             return style == .json ? DemoEvent.note(text).json : text
         }
+        if let events, file < 0 { report(.warning("No events go to \(events): \(SystemError.text(reason))")) }
     }
 
     /// Whether a broker was connected at any time.
@@ -53,6 +60,8 @@ final class DemoOutput: Sendable {
     func show(_ lines: [String]) { if style == .screen { writer.post(lines) } }
 
     func report(_ event: DemoEvent) {
+        events?.post([event.json])
+        if case .heartbeat = event { return }
         state.withLock { state in
             if case .connected = event { state.wasEverConnected = true }
             if style == .json { return writer.post([event.json]) }
@@ -88,7 +97,7 @@ final class DemoOutput: Sendable {
             for index in screen.leds.indices where screen.leds[index].id == id { screen.leds[index].isOn = isOn }
         case .temperature(let tenths): screen.temperature = tenths
         case .watchers(let count): screen.watchers = count
-        case .started, .moved, .note, .warning, .ended: break
+        case .started, .moved, .heartbeat, .note, .warning, .ended: break
         }
     }
 

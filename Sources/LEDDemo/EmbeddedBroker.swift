@@ -35,19 +35,12 @@ struct EmbeddedBroker: Sendable {
         routes.merge(
             OperationPages.routes(
                 isReady: { true }, metrics: { await broker.snapshot().metrics + (tls?.metrics ?? []) }))
-        let candidates = address.map { [$0] } ?? (8080...8099).map { ListenAddress(host: defaultHost, port: $0) }
-        var failure: DeviceError?
-        for candidate in candidates {
-            do throws(DeviceError) {
-                let listener = try await HTTPListener.start(
-                    on: candidate, eventLoop: eventLoop, routes: routes, access: access, tls: tls, logger: logger)
-                return try await EmbeddedBroker(broker, listener, access, eventLoop: eventLoop, logger: logger)
-            } catch {
-                failure = failure ?? error
-                if error.code != .busy { break }
-            }
+        let listener = try await HTTPListener.firstFree(address, defaultHost: defaultHost) {
+            candidate throws(DeviceError) in
+            try await HTTPListener.start(
+                on: candidate, eventLoop: eventLoop, routes: routes, access: access, tls: tls, logger: logger)
         }
-        throw failure ?? DeviceError(.unavailable, "no address to listen on")
+        return try await EmbeddedBroker(broker, listener, access, eventLoop: eventLoop, logger: logger)
     }
 
     private init(

@@ -19,7 +19,8 @@ struct LEDDemo: Sendable {
 
     init(options: LEDDemoOptions) {
         self.options = options
-        output = DemoOutput(style: options.isJSON ? .json : StandardOutput.isTerminal ? .screen : .lines)
+        output = DemoOutput(
+            style: options.isJSON ? .json : StandardOutput.isTerminal ? .screen : .lines, events: options.events)
         let log = OutputWriter(file: STDERR_FILENO) { "\($0) lines of the log dropped" }
         var logger = Logger(label: "LEDDemo") { DemoLogHandler(label: $0, writer: log) }
         logger.logLevel = options.isVerbose ? .debug : .critical
@@ -136,7 +137,19 @@ struct LEDDemo: Sendable {
             brokers: brokers, uid: options.uid ?? MachineIdentity.uid(isSimulated: board.simulated != nil),
             profile: options.profile)
         configuration.keepsStandby = options.keepsStandby
-        configuration.resolver = try options.dns.map { dns throws(DeviceError) in try NameResolver(dns) }
+        if options.dns != nil || options.hostsFile != nil {
+            var resolver = options.dns ?? ResolverConfiguration()
+            if let file = options.hostsFile { resolver.hostsFile = file }
+            configuration.resolver = try NameResolver(resolver)
+        }
+        if options.heartbeat != nil {
+            guard let state = UserState.directory(Environment.value) else {
+                throw DeviceError(
+                    .configuration, "--heartbeat keeps messages on disk, and neither STATE_DIRECTORY nor HOME is set",
+                    hint: "Set STATE_DIRECTORY to a directory of this program")
+            }
+            configuration.outbox = SMQOutboxConfiguration(directory: state + "/heartbeat")
+        }
         configuration.tls.identity = options.tlsIdentity
         if let file = options.tlsAuthorities { configuration.tls.trustRoots = .file(file) }
         configuration.information = options.name ?? HostName.current
@@ -170,6 +183,7 @@ struct LEDDemo: Sendable {
             .started(
                 board: board.backend.board.name, model: board.backend.board.model,
                 isSimulated: board.simulated != nil, leds: leds.count))
+        if let page = options.page { output.report(.page(page)) }
         guard let embedded else { return }
         let query = embedded.token.map { "?token=\($0)" } ?? ""
         let scheme = embedded.listener.isSecure ? "https" : "http"
@@ -225,6 +239,17 @@ struct LEDDemo: Sendable {
             group.addTask { [output] in
                 await temperature.follow(report: device.setTemperature, warn: { output.report(.warning($0)) })
                 return .idle
+            }
+            if let rate = options.heartbeat {
+                let heartbeat = Heartbeat(client: device.client, rate: rate) { [output] in output.report(.warning($0)) }
+                group.addTask {
+                    await heartbeat.publish()
+                    return .idle
+                }
+                group.addTask { [output] in
+                    await heartbeat.follow(report: output.report)
+                    return .idle
+                }
             }
             if let button, let specification = options.button {
                 group.addTask {
@@ -300,7 +325,7 @@ struct LEDDemo: Sendable {
     }
 
     /// Ctrl-C, a service manager's stop, and the end of the terminal, unless `nohup` asked to survive it.
-    private static var endingSignals: [UnixSignal] {
+    static var endingSignals: [UnixSignal] {
         var hangUp = sigaction()
         sigaction(SIGHUP, nil, &hangUp)
         let isIgnored = unsafeBitCast(hangUp.__sigaction_handler.sa_handler, to: Int.self) == 1
@@ -340,7 +365,9 @@ extension DemoEvent {
             self = .disconnected(
                 node: node, reason: reason, hint: hint, retryIn: retryIn, wasConnected: wasConnected)
         case .moved(let move):
-            self = .moved(from: move.from, to: move.to, reason: move.reason, gap: move.gap)
+            self = .moved(
+                from: move.from, to: move.to, reason: move.reason, gap: move.gap,
+                silence: move.cause == .silence ? move.silence : .zero)
         case .denied(let name): self = .warning("The broker does not permit \(name).")
         case .dropped(let count, let reason): self = .warning("\(count) kept messages were given up (\(reason)).")
         case .outboxFailed(let error): self = .warning(error.description)

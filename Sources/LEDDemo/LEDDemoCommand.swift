@@ -32,10 +32,11 @@ struct LEDDemoCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
-            How soon a silent node is left: relaxed (75 s), normal (4.5 s), fast (0.4 s). Example: --profile fast
+            How soon a silent node is left: relaxed (75 s), normal (4.5 s), fast (0.4 s). Default: normal, with --cluster \
+            fast. Example: --profile fast
             """,
             valueName: "profile"))
-    var profile = "normal"
+    var profile: String?
 
     @Flag(
         help: """
@@ -43,6 +44,42 @@ struct LEDDemoCommand: AsyncParsableCommand {
             fast
             """)
     var standby = false
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            The demo of a cluster: starts so many brokers (smq-broker, beside this program) and a device that moves \
+            between them, and serves a page on which brokers are stopped, frozen and started. Example: --cluster 2
+            """,
+            valueName: "nodes"))
+    var cluster: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "A file with names and addresses to read in place of /etc/hosts. Example: --hosts nodes.hosts",
+            valueName: "file"))
+    var hosts: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Publish so many numbered messages a second, each kept on disk until a receiver has it. \
+            Example: --heartbeat 20/s
+            """,
+            valueName: "rate"))
+    var heartbeat: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "With --broker: show this as the address of the page. Example: --page http://broker.example/",
+            valueName: "url"))
+    var page: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A file or pipe that gets the events as lines of JSON, too. Example: --events /dev/fd/3", valueName: "file")
+    )
+    var events: String?
 
     @Option(
         help: ArgumentHelp(
@@ -167,7 +204,8 @@ struct LEDDemoCommand: AsyncParsableCommand {
 
     /// All flags, for the environment and the settings file.
     private static let flags: [FlagDescription] = [
-        .list("broker"), .option("profile"), .flag("standby"), .option("dns"), .option("listen"), .option("monitor"),
+        .list("broker"), .option("cluster"), .option("hosts"), .option("heartbeat"), .option("page"), .option("events"),
+        .option("profile"), .flag("standby"), .option("dns"), .option("listen"), .option("monitor"),
         .flag("lan"),
         .flag("open"), .option("board"), .list("led", separator: ";"), .option("button"), .option("on-exit"),
         .option("name"), .option("uid"), .option("tls-ca"), .option("tls-certificate"), .option("tls-key"),
@@ -186,7 +224,13 @@ struct LEDDemoCommand: AsyncParsableCommand {
 
     func run() async throws {
         do throws(DeviceError) {
-            let status = try await LEDDemo(options: try options()).run()
+            let options = try options()
+            let status: Int32
+            if let nodes = options.cluster {
+                status = try await ClusterDemo(options: options, nodes: nodes, device: deviceArguments).run()
+            } else {
+                status = try await LEDDemo(options: options).run()
+            }
             if status != 0 {
                 throw DeviceError(.unavailable, "no broker was ever connected", hint: "See the lines above")
             }
@@ -199,15 +243,26 @@ struct LEDDemoCommand: AsyncParsableCommand {
     func options() throws(DeviceError) -> LEDDemoOptions {
         var options = LEDDemoOptions()
         for text in broker { options.brokers.append(try BrokerURL(text)) }
-        guard let profile = ClusterProfile(rawValue: profile) else {
+        let name = profile ?? "normal"
+        guard let profile = ClusterProfile(rawValue: name) else {
             throw DeviceError(
-                .invalidArgument, "--profile \(profile) is unknown", hint: "Use relaxed, normal or fast")
+                .invalidArgument, "--profile \(name) is unknown", hint: "Use relaxed, normal or fast")
         }
         options.profile = profile
+        options.hostsFile = hosts
+        options.heartbeat = try heartbeat.map { text throws(DeviceError) in try Heartbeat.rate(text) }
+        options.page = page
+        options.events = events
+        try checkCluster()
+        options.cluster = cluster
         options.keepsStandby = standby
         options.dns = try dns.map { text throws(DeviceError) in try ResolverConfiguration(servers: text) }
         if let listen { options.listen = try ListenAddress(listen) }
         if let monitor { options.monitor = try ListenAddress(monitor) }
+        if broker.isEmpty, page != nil {
+            throw DeviceError(
+                .invalidArgument, "--page is for a device with --broker", hint: "The embedded broker has its own page")
+        }
         if broker.isEmpty, monitor != nil {
             throw DeviceError(
                 .invalidArgument, "--monitor is for a device with --broker",
@@ -254,7 +309,7 @@ struct LEDDemoCommand: AsyncParsableCommand {
         }
         options.tlsAuthorities = tlsCa
         options.tlsIdentity = try TLSIdentity(certificate: tlsCertificate, key: tlsKey)
-        options.name = name
+        options.name = self.name
         options.duration = try duration.map { text throws(DeviceError) in try DurationText.parse(text) }
         options.isJSON = json
         options.isVerbose = verbose

@@ -9,6 +9,16 @@ struct LEDDemoOptions: Sendable {
     var profile = ClusterProfile.normal
     var keepsStandby = false
     var dns: ResolverConfiguration?
+    /// In place of /etc/hosts.
+    var hostsFile: String?
+    /// Numbered messages a second.
+    var heartbeat: Int?
+    /// Nodes of the demo with several brokers; nil for a single device.
+    var cluster: Int?
+    /// A page elsewhere, to be shown.
+    var page: String?
+    /// A file that gets the events as well.
+    var events: String?
     var listen: ListenAddress?
     var monitor: ListenAddress?
     var isLAN = false

@@ -41,6 +41,15 @@ struct SMQBrokerCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
+            A name that clients may use for this broker besides its address and this machine's name, such as that of \
+            its cluster in the DNS; again for more. Example: --server-name brokers.example
+            """,
+            valueName: "name"))
+    var serverName: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            """
             A PEM file with this server's certificate and the intermediate ones: the port then speaks TLS only \
             (https, wss, smqs). A changed file is noticed. Example: --tls-certificate broker.pem --tls-key broker.key
             """,
@@ -106,7 +115,8 @@ struct SMQBrokerCommand: AsyncParsableCommand {
 
     /// All flags, for the environment and the settings file.
     private static let flags: [FlagDescription] = [
-        .option("listen"), .flag("lan"), .flag("open"), .option("tls-certificate"), .option("tls-key"),
+        .option("listen"), .flag("lan"), .flag("open"), .list("server-name"), .option("tls-certificate"),
+        .option("tls-key"),
         .option("tls-client-ca"), .option("max-clients"), .option("drain"), .option("peers"), .option("link-port"),
         .option("cluster-password-file"), .flag("verbose"), .option("config"),
     ]
@@ -207,7 +217,9 @@ struct SMQBrokerCommand: AsyncParsableCommand {
         limits.connections = maxClients + 500
         let listener = try await HTTPListener.start(
             on: address, eventLoop: group.next(), routes: routes,
-            access: HTTPAccessPolicy(names: HostName.ownNames, token: token, isOpen: open), limits: limits,
+            access: HTTPAccessPolicy(
+                names: HostName.ownNames.union(serverName.map { $0.lowercased() }), token: token, isOpen: open),
+            limits: limits,
             tls: tls, logger: logger)
         let links = try await broker.startLinks()
         let query = token.map { "?token=\($0)" } ?? ""

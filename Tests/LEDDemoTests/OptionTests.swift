@@ -40,6 +40,9 @@ import Testing
         (["--lan", "--listen", "127.0.0.1:1"], "contradict"), (["--listen", "nonsense"], "not an address"),
         (["--on-exit", "initial"], "is unknown"), (["--for", "soon"], "not a duration"),
         (["--led", "name=A,color=pink,line=pin11"], "color"), (["--button", "x"], "KEY=VALUE"),
+        (["--cluster", "1"], "not possible"), (["--cluster", "2", "--lan"], "this machine alone"),
+        (["--cluster", "2", "--broker", "smq://a"], "its own brokers"), (["--heartbeat", "often"], "no rate"),
+        (["--page", "http://a/"], "with --broker"),
         (["--button", "line=pin18,led=9"], "there are 4 LEDs"), (["--uid", "short"], "6 to 255 bytes"),
     ])
     func wrongCommandLinesAreExplained(_ arguments: [String], _ part: String) async throws {
@@ -67,6 +70,20 @@ import Testing
         let error = #expect(throws: DeviceError.self) { try DemoBoard.choose(options) }
         #expect(error?.exitStatus == 64)
         #expect(error?.hint?.contains("rpi4") == true)
+    }
+
+    @Test func theDeviceOfAClusterGetsWhatTheUserChose() throws {
+        let command = try LEDDemoCommand.parse(["--cluster", "2", "--board", "sim:rockpi4b", "--name", "A b", "--json"])
+        #expect(try command.options().cluster == 2)
+        let arguments = command.deviceArguments + ["--broker=smq://cluster.demo:1", "--hosts=/x", "--heartbeat=20"]
+        let options = try LEDDemoCommand.parse(arguments).options()
+        #expect(options.board == "sim:rockpi4b")
+        #expect(options.name == "A b")
+        #expect(options.isJSON)
+        #expect(options.profile == .fast)
+        #expect(options.cluster == nil)
+        #expect(options.hostsFile == "/x")
+        #expect(options.heartbeat == 20)
     }
 
     @Test func uidIsTaken() throws {

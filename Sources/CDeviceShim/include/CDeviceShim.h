@@ -90,3 +90,22 @@ void cdev_wake_signal(int wake_fd);
 void cdev_thread_name(const char *name);
 // The C library's words for an error number, in `buffer` or in a constant.
 const char *cdev_error_text(int error, char *buffer, size_t size);
+
+// A program to be started.
+#define CDEV_MAX_FILES 16
+typedef struct {
+    const char *path;
+    char *const *arguments;    // the first is the program's name, the last NULL
+    char *const *environment;  // the last is NULL
+    const int *files;          // become the child's 0, 1, 2...; -1 for /dev/null; it gets no others
+    size_t file_count;
+    int own_group;             // nonzero: a process group of its own, so that a terminal's Ctrl-C does not reach it
+    int death_signal;          // what it gets when the thread that started it ends, and so with this process
+} cdev_child;
+
+// Starts it. The kernel sends death_signal at the end of the calling THREAD, so that has to be one that lasts.
+int cdev_spawn(const cdev_child *child, int *pid);
+// Waits until a child has ended, and leaves its id taken.
+int cdev_await_exit(int pid);
+// Frees the id of a child that has ended. Returns its exit status, or minus the signal that ended it.
+int cdev_collect(int pid);

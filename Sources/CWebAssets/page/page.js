@@ -111,6 +111,8 @@ smq.addEventListener("state", (event) => {
   changed();
 });
 
+// Within another page, such as the cluster demo's, which says where this is.
+document.documentElement.classList.toggle("framed", window.top !== window);
 view.link.node = smq.node;
 smq.connect();
 changed();

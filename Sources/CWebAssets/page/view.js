@@ -26,6 +26,9 @@ const degrees = (tenths) => (tenths / 10).toFixed(1).replace("-", "\u2212");
 /** Milliseconds for people. */
 const gapText = (gap) => (gap < 1000 ? `${gap} ms` : `${(gap / 1000).toFixed(1)} s`);
 
+/** The address of a node that is known by a name: `smq://name/smq.lsp (192.0.2.1:80)`. */
+const placeOf = (node) => /\(([^()]+)\)$/.exec(node)?.[1] ?? node;
+
 export class View {
   #entries = new Map(); // device key -> list item and its parts
   #switches = new Map(); // LED id -> switch and its parts
@@ -200,8 +203,9 @@ export class View {
     const cluster = device.cluster;
     setHidden($("cluster"), !cluster);
     if (!cluster) return;
-    setText($("cluster-node"), `Connected to ${cluster.node}`);
-    setText($("cluster-standby"), cluster.standby ? `standby ${cluster.standby}` : "");
+    setText($("cluster-node"), `Connected to ${placeOf(cluster.node)}`);
+    setAttribute($("cluster-node"), "title", cluster.node);
+    setText($("cluster-standby"), cluster.standby ? `standby ${placeOf(cluster.standby)}` : "");
     const times = cluster.moves === 1 ? "moved once" : `moved ${cluster.moves} times`;
     const last = cluster.last ? `, last without a node for ${gapText(cluster.last.gap)}` : "";
     setText($("cluster-moves"), cluster.moves === 0 ? "" : times + last);

@@ -21,7 +21,7 @@ extension SettingsSources {
 
     /// The environment with which the process was started. From /proc, because C's `environ` is a global variable
     /// that Swift 6 cannot prove safe; without /proc it is empty.
-    static func processEnvironment() -> [String: String] {
+    package static func processEnvironment() -> [String: String] {
         let bytes = (try? SystemFile.read("/proc/self/environ", limit: 1 << 20)) ?? []
         var environment: [String: String] = [:]
         for entry in bytes.split(separator: 0) {
