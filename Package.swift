@@ -152,7 +152,7 @@ let package = Package(
             name: "DeviceFleetTests",
             dependencies: [
                 "device-fleet", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSimulator", "DeviceTransport",
-                "SMQBroker", "TestSupport", nioCore, nioPosix, logging,
+                "SMQBroker", "TestSupport", nioCore, nioPosix, logging, arguments,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -31,6 +31,8 @@ final class ClusterKeeper {
     private var timer: Scheduled<Void>?
     private var timerAt = MonotonicTime.distantFuture
     private var question: Task<Void, Never>?
+    /// Counts questions, so that the end of one is not taken for that of the next.
+    private var questions: UInt64 = 0
     /// Which of the configured addresses an endpoint came from.
     private var urls: [Endpoint: BrokerURL] = [:]
     /// Actions to be done; one can lead to the next while it is being done.
@@ -136,6 +138,8 @@ final class ClusterKeeper {
         let targets = brokers.map { ResolverTarget($0.host, port: $0.port, service: service) }
         let keeper = NIOLoopBound(self, eventLoop: eventLoop)
         question?.cancel()
+        questions += 1
+        let number = questions
         question = Task { [resolver, eventLoop] in
             let answers: [Result<Resolution, DeviceError>] = await withTaskGroup { group in
                 for (index, target) in targets.enumerated() {
@@ -153,11 +157,13 @@ final class ClusterKeeper {
                 return answers.sorted { $0.0 < $1.0 }.map(\.1)
             }
             guard !Task.isCancelled else { return }
-            eventLoop.execute { keeper.value.answered(answers) }
+            eventLoop.execute { keeper.value.answered(number, answers) }
         }
     }
 
-    private func answered(_ answers: [Result<Resolution, DeviceError>]) {
+    private func answered(_ number: UInt64, _ answers: [Result<Resolution, DeviceError>]) {
+        // A task that has ended keeps its memory as long as it is held.
+        if number == questions { question = nil }
         var records: [ResolvedEndpoint] = []
         var timeLeft = Duration.seconds(3600)
         var isFresh = true
