@@ -92,7 +92,10 @@ final class Fleet: Sendable {
                 hint: "Check that the brokers run")
         }
         for receiver in missing {
-            report(.note("No broker at \(receiver.client.configuration.brokers.first?.description ?? "") yet: messages through it are lost until its receiver is connected."))
+            report(
+                .note(
+                    "No broker at \(receiver.client.configuration.brokers.first?.description ?? "") yet: messages through it are lost until its receiver is connected."
+                ))
         }
         // Subscriptions are asked for with the session; a little time for their answers.
         try? await Task.sleep(for: .milliseconds(200))
@@ -147,7 +150,9 @@ final class Fleet: Sendable {
         // The report is told before the devices say goodbye: their end is no event of the run.
         var ending: [Task<Void, Never>] = []
         for driver in drivers {
-            ending += (try? await driver.eventLoop.submit { driver.value.devices.values.compactMap { $0.stop() } }.get()) ?? []
+            ending +=
+                (try? await driver.eventLoop.submit { driver.value.devices.values.compactMap { $0.stop() } }.get())
+                ?? []
         }
         for task in ending { await task.value }
         clients.withLock { $0 = [] }

@@ -41,16 +41,19 @@ struct FleetCommand: AsyncParsableCommand {
     var receiver: [String] = []
 
     @Option(
-        help: ArgumentHelp("DNS servers to ask instead of the system's. Example: --dns 127.0.0.1:5353", valueName: "addr[:port]"))
+        help: ArgumentHelp(
+            "DNS servers to ask instead of the system's. Example: --dns 127.0.0.1:5353", valueName: "addr[:port]"))
     var dns: String?
 
     @Option(
         help: ArgumentHelp(
-            "A file in the form of /etc/hosts that is read instead of it. Example: --hosts fleet.hosts", valueName: "file"))
+            "A file in the form of /etc/hosts that is read instead of it. Example: --hosts fleet.hosts",
+            valueName: "file"))
     var hosts: String?
 
     @Option(
-        help: ArgumentHelp("How soon a silent node is left: relaxed (75 s), normal (4.5 s), fast (0.4 s).", valueName: "profile"))
+        help: ArgumentHelp(
+            "How soon a silent node is left: relaxed (75 s), normal (4.5 s), fast (0.4 s).", valueName: "profile"))
     var profile = "normal"
 
     @Flag(help: "Each device keeps a second session at another node.")
@@ -91,7 +94,8 @@ struct FleetCommand: AsyncParsableCommand {
     var threads = 1
 
     @Option(
-        help: ArgumentHelp("A PEM file with the authorities that are trusted for smqs:// and wss://.", valueName: "file"))
+        help: ArgumentHelp(
+            "A PEM file with the authorities that are trusted for smqs:// and wss://.", valueName: "file"))
     var tlsCa: String?
 
     @Option(help: ArgumentHelp("Write the summary as JSON. Example: --json fleet.json", valueName: "file"))
@@ -162,7 +166,8 @@ struct FleetCommand: AsyncParsableCommand {
         for text in broker { options.brokers.append(try BrokerURL(text)) }
         for text in receiver { options.receivers.append(try BrokerURL(text)) }
         if dns != nil || hosts != nil {
-            var resolver = try dns.map { text throws(DeviceError) in try ResolverConfiguration(servers: text) }
+            var resolver =
+                try dns.map { text throws(DeviceError) in try ResolverConfiguration(servers: text) }
                 ?? ResolverConfiguration()
             if let hosts { resolver.hostsFile = hosts }
             options.resolver = try NameResolver(resolver)
@@ -174,7 +179,8 @@ struct FleetCommand: AsyncParsableCommand {
         // A flag without a value elsewhere, and programs may share one environment.
         if let json, ["true", "false"].contains(json.lowercased()) {
             throw DeviceError(
-                .invalidArgument, "--json (DEVICE_JSON) is a file's name here, not \(json)", hint: "Example: --json fleet.json")
+                .invalidArgument, "--json (DEVICE_JSON) is a file's name here, not \(json)",
+                hint: "Example: --json fleet.json")
         }
         options.profile = profile
         options.keepsStandby = standby

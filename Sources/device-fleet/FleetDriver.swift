@@ -66,6 +66,8 @@ final class FleetDriver {
     }
 
     private func tick() {
+        // It is over: cancelling it would have the loop search all timers of all devices.
+        timer = nil
         let now = FleetClock.now
         // So many at a time, that sockets have their turn in between.
         for _ in 0..<256 {

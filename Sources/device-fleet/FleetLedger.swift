@@ -158,7 +158,8 @@ final class FleetLedger: Sendable {
 
     func commandFailed(_ device: Int) {
         state.withLock { state in
-            guard state.commands.indices.contains(device), state.commands[device] != nil else { return }  // safe: checked
+            guard state.commands.indices.contains(device) else { return }
+            guard state.commands[device] != nil else { return }  // safe: checked above
             state.commands[device] = nil  // safe: as above
             state.totals.commands -= 1
             state.totals.commandsRefused += 1
@@ -204,7 +205,8 @@ extension FleetLedger.State {
         totals.delivered += 1
         latency.add(now - message.time)
         // safe: one place for each device
-        guard message.kind == .echo, let open = commands[device], open.led == UInt8(truncatingIfNeeded: message.value >> 8),
+        guard message.kind == .echo, let open = commands[device],
+            open.led == UInt8(truncatingIfNeeded: message.value >> 8),
             open.isOn == (message.value & 1 == 1), message.time >= open.time
         else { return }
         commands[device] = nil  // safe: as above

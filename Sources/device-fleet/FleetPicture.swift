@@ -100,7 +100,8 @@ struct FleetPicture {
         for share in [0.0, 0.5, 1] {
             let line = base - Int(Double(height) * share)
             text += "<line x1=\"\(left)\" x2=\"\(left + width)\" y1=\"\(line)\" y2=\"\(line)\" class=\"g\"/>"
-            text += "<text x=\"\(left - 8)\" y=\"\(line + 4)\" class=\"q e\">\(Self.grouped(UInt64(top * share)))</text>\n"
+            text +=
+                "<text x=\"\(left - 8)\" y=\"\(line + 4)\" class=\"q e\">\(Self.grouped(UInt64(top * share)))</text>\n"
         }
         for share in [0.0, 0.25, 0.5, 0.75, 1] {
             let x = left + Int(Double(width) * share)

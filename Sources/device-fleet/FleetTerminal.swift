@@ -7,7 +7,6 @@ struct FleetTerminal: Sendable {
     let devices: Int
     private let last = LastSample()
 
-    /// @unchecked is not needed: the value is behind a lock.
     private final class LastSample: Sendable {
         let value = Locked<FleetSample?>(nil)
     }
@@ -39,7 +38,8 @@ struct FleetTerminal: Sendable {
         var line =
             "\(Int(sample.time.seconds.rounded())) s  connected \(grouped(UInt64(sample.connected)))/\(grouped(UInt64(devices)))"
         line += "  taken \(grouped(totals.accepted))  arrived \(grouped(totals.delivered)) (\(grouped(UInt64(rate)))/s)"
-        line += "  missing \(grouped(underWay))  twice \(grouped(totals.duplicated))  refused \(grouped(totals.refused))"
+        line +=
+            "  missing \(grouped(underWay))  twice \(grouped(totals.duplicated))  refused \(grouped(totals.refused))"
         return line + "  memory \(sample.memory >> 20) MiB"
     }
 
@@ -55,11 +55,14 @@ struct FleetTerminal: Sendable {
                 + "\(histogram.quantile(0.99).short), longest \(histogram.maximum.short)\n"
         }
         var text = "\n"
-        text += "devices     \(grouped(UInt64(summary.connected))) of \(grouped(UInt64(summary.devices))) connected at the end"
+        text +=
+            "devices     \(grouped(UInt64(summary.connected))) of \(grouped(UInt64(summary.devices))) connected at the end"
         if let all = summary.allConnected { text += "; all were after \(all.short)" }
         if let bytes = summary.memoryPerDevice { text += "; \((bytes + 512) / 1024) KiB each" }
-        text += "\nattempts    \(grouped(summary.attempts)), \(grouped(summary.failedAttempts)) failed; \(grouped(summary.moves)) moves\n"
-        text += "messages    \(grouped(totals.accepted)) taken, \(grouped(totals.delivered)) arrived, \(grouped(summary.lost)) lost, "
+        text +=
+            "\nattempts    \(grouped(summary.attempts)), \(grouped(summary.failedAttempts)) failed; \(grouped(summary.moves)) moves\n"
+        text +=
+            "messages    \(grouped(totals.accepted)) taken, \(grouped(totals.delivered)) arrived, \(grouped(summary.lost)) lost, "
         text += "\(grouped(totals.duplicated)) duplicated, \(grouped(totals.refused)) refused"
         if summary.kept > 0 { text += ", \(grouped(summary.kept)) wait in outboxes" }
         if summary.copiesRemoved > 0 { text += ", \(grouped(summary.copiesRemoved)) copies sorted out" }
@@ -70,6 +73,9 @@ struct FleetTerminal: Sendable {
         }
         text += row("connect", summary.connect) + row("gap", summary.gap) + row("latency", summary.latency)
         text += row("command", summary.command) + row("lag", summary.lag)
+        if summary.lag.quantile(0.99) > .milliseconds(250) {
+            text += "This machine was late by more than 250 ms: the numbers say more of it than of the brokers.\n"
+        }
         for reason in summary.reasons { text += "ended       \(reason.printable)\n" }
         return text
     }

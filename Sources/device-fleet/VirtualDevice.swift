@@ -141,8 +141,8 @@ final class VirtualDevice {
         sequence += 1
         let level: SMQDeliveryLevel = delivery == .broker ? .broker : .endToEnd
         Task { [client, ledger] in
-            let isAccepted = (try? await client.publish(message.payload, to: .topic(topic), delivery: .log(level: level))) != nil
-            ledger.published(isAccepted: isAccepted)
+            let id = try? await client.publish(message.payload, to: .topic(topic), delivery: .log(level: level))
+            ledger.published(isAccepted: id != nil)
         }
     }
 }

@@ -104,7 +104,8 @@ import Testing
         ledger.received(
             [
                 (message(2, 0, 1, .light), peer), (message(1, 2, 1, .light), peer),
-                (message(1, .max, 1, .hello), peer), (message(1, 0, 0, .light), peer), (message(1, 1, .max, .echo), peer),
+                (message(1, .max, 1, .hello), peer), (message(1, 0, 0, .light), peer),
+                (message(1, 1, .max, .echo), peer),
             ], by: 0, foreign: 3, at: .distantFuture)
         #expect(ledger.totals.foreign == 7 && ledger.totals.delivered == 1)
     }
