@@ -31,6 +31,7 @@ let package = Package(
         .executable(name: "LEDDemo", targets: ["LEDDemo"]),
         .executable(name: "smq-broker", targets: ["smq-broker"]),
         .executable(name: "LoRaGateway", targets: ["LoRaGateway"]),
+        .executable(name: "device-fleet", targets: ["device-fleet"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.95.0"),
@@ -109,6 +110,13 @@ let package = Package(
                 "DeviceCore", "DeviceProtocols", "DeviceTransport", nioCore, nioPosix, signals, arguments,
             ],
             swiftSettings: strict),
+        .executableTarget(
+            name: "device-fleet",
+            dependencies: [
+                "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSimulator", "DeviceTransport", "Outbox",
+                nioCore, nioPosix, logging, signals, arguments,
+            ],
+            swiftSettings: strict),
 
         // What the README shows, compiled with everything else.
         .executableTarget(
@@ -147,6 +155,13 @@ let package = Package(
             dependencies: [
                 "LEDDemo", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSDK", "DeviceSimulator",
                 "DeviceTransport", "TestSupport", nioCore, nioPosix, logging, arguments,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DeviceFleetTests",
+            dependencies: [
+                "device-fleet", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSimulator", "DeviceTransport",
+                "SMQBroker", "TestSupport", nioCore, nioPosix, logging, arguments,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -30,7 +30,11 @@ final class ClusterKeeper {
     private var random = SystemRandomNumberGenerator()
     private var timer: Scheduled<Void>?
     private var timerAt = MonotonicTime.distantFuture
+    /// Whether the timer waits once more, because this machine was late itself.
+    private var isPardoning = false
     private var question: Task<Void, Never>?
+    /// Counts questions, so that the end of one is not taken for that of the next.
+    private var questions: UInt64 = 0
     /// Which of the configured addresses an endpoint came from.
     private var urls: [Endpoint: BrokerURL] = [:]
     /// Actions to be done; one can lead to the next while it is being done.
@@ -117,17 +121,34 @@ final class ClusterKeeper {
 
     private func setTimer() {
         let next = machine.nextDeadline
-        guard next != timerAt || timer == nil else { return }
+        // One that is early enough is left alone and looks again: an event loop searches all of its timers for one that
+        // is cancelled, and thousands of clients may share a loop.
+        if timer != nil, isPardoning || timerAt <= next { return }
         timer?.cancel()
         timer = nil
         timerAt = next
         guard next != .distantFuture else { return }
-        let wait = max(.zero, next - Self.now)
+        schedule(in: max(.zero, next - Self.now))
+    }
+
+    private func schedule(in wait: Duration) {
         timer = eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.wholeNanoseconds)) { [weak self] in
-            guard let self else { return }
-            timer = nil
-            perform(machine.tick(at: Self.now, using: &random))
+            self?.fire()
         }
+    }
+
+    /// Who comes late has been frozen or starved itself, and what it waits for may lie in a socket unread: it waits as
+    /// long again, once. Else thousands of clients on a busy machine begin attempts for those that are about to
+    /// succeed, which makes it busier, and none ever does.
+    private func fire() {
+        timer = nil
+        let late = Self.now - timerAt
+        if late > .milliseconds(50), !isPardoning {
+            isPardoning = true
+            return schedule(in: min(late, .seconds(2)))
+        }
+        isPardoning = false
+        perform(machine.tick(at: Self.now, using: &random))
     }
 
     // MARK: Names
@@ -136,6 +157,8 @@ final class ClusterKeeper {
         let targets = brokers.map { ResolverTarget($0.host, port: $0.port, service: service) }
         let keeper = NIOLoopBound(self, eventLoop: eventLoop)
         question?.cancel()
+        questions += 1
+        let number = questions
         question = Task { [resolver, eventLoop] in
             let answers: [Result<Resolution, DeviceError>] = await withTaskGroup { group in
                 for (index, target) in targets.enumerated() {
@@ -153,11 +176,13 @@ final class ClusterKeeper {
                 return answers.sorted { $0.0 < $1.0 }.map(\.1)
             }
             guard !Task.isCancelled else { return }
-            eventLoop.execute { keeper.value.answered(answers) }
+            eventLoop.execute { keeper.value.answered(number, answers) }
         }
     }
 
-    private func answered(_ answers: [Result<Resolution, DeviceError>]) {
+    private func answered(_ number: UInt64, _ answers: [Result<Resolution, DeviceError>]) {
+        // A task that has ended keeps its memory as long as it is held.
+        if number == questions { question = nil }
         var records: [ResolvedEndpoint] = []
         var timeLeft = Duration.seconds(3600)
         var isFresh = true

@@ -21,8 +21,7 @@ extension SMQClient {
         }
         let isSecure = configuration.brokers.contains(where: \.isSecure)
         let tls = isSecure ? try TLSClientContext(configuration.tls, logger: logger) : nil
-        // A task of its own, so that it can close the outbox after the cancellation.
-        let delivering = Task { await deliver() }
+        beginDelivering()
         let ended = eventLoop.makePromise(of: DeviceError?.self)
         let connections = NIOLoopBoundBox<SMQConnections?>.makeEmptyBox(
             valueType: SMQConnections.self, eventLoop: eventLoop)
@@ -36,8 +35,7 @@ extension SMQClient {
         } onCancel: {
             eventLoop.execute { connections.value?.stop() }
         }
-        delivering.cancel()
-        await delivering.value
+        await stopDelivering()
         if let error, !Task.isCancelled { throw error }
     }
 }

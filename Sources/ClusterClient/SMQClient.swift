@@ -25,7 +25,7 @@ public final class SMQClient: Sendable {
     let delivery: DeliverySender
     let acknowledgements: AcknowledgementQueue
     let status = Locked(SMQClientStatus())
-    let meters = SMQClientMeters()
+    let meters = SMQClientMeters.shared
     private let link = Locked(Link())
 
     /// A stream of events lasts as long as its reader.
@@ -40,6 +40,11 @@ public final class SMQClient: Sendable {
         var waiting: [CheckedContinuation<Void, Never>] = []
         var events: [WeakEvents] = []
         var isRunning = false
+        /// Whether something is to be delivered, or received, that is kept.
+        var needsDelivery = false
+        /// Nil while it does not run: most clients never need it, and it would be their largest task.
+        var delivering: Task<Void, Never>?
+        var mayDeliver = false
     }
 
     /// Makes a client; nothing happens before ``run()``. Without an event loop it shares the process's own.
@@ -306,6 +311,35 @@ extension SMQClient {
             defer { link.isRunning = true }
             return !link.isRunning
         }
+    }
+
+    func beginDelivering() {
+        link.withLock { link in
+            link.mayDeliver = true
+            if link.needsDelivery { startDelivering(&link) }
+        }
+    }
+
+    /// Something is to be delivered: from now on, or once the client runs, a task sees to it.
+    func needDelivery() {
+        link.withLock { link in
+            link.needsDelivery = true
+            if link.mayDeliver, link.delivering == nil { startDelivering(&link) }
+        }
+    }
+
+    /// A task of its own, so that it can close the outbox after the cancellation of `run()`.
+    private func startDelivering(_ link: inout Link) { link.delivering = Task { await deliver() } }
+
+    /// Ends the delivering task, and waits until the outbox is closed.
+    func stopDelivering() async {
+        let delivering = link.withLock { link in
+            link.mayDeliver = false
+            defer { link.delivering = nil }
+            return link.delivering
+        }
+        delivering?.cancel()
+        await delivering?.value
     }
 
     func endRunning() { link.withLock { $0.isRunning = false } }

@@ -38,7 +38,12 @@ public struct SMQClientConfiguration: Sendable {
     public var pendingMessages = 1_000
 
     /// Where `.log` messages are kept; nil for a client that keeps none. See ``SMQDelivery``.
-    public var outbox: SMQOutboxConfiguration?
+    public var outbox: SMQOutboxConfiguration? {
+        get { boxedOutbox.first }
+        set { boxedOutbox = newValue.map { [$0] } ?? [] }
+    }
+    /// On the heap: it is large, most clients have none, and each keeps this configuration more than once.
+    private var boxedOutbox: [SMQOutboxConfiguration] = []
 
     /// A configuration with the default limits and the times of a profile.
     public init(brokers: [BrokerURL], uid: [UInt8], profile: ClusterProfile = .normal) {

@@ -2,7 +2,12 @@ import DeviceCore
 import Metrics
 
 /// The client's numbers for the metrics system that the program has chosen. Those of several clients add up.
+///
+/// One set for all clients of the process: their names say nothing of which client it is, and a set takes 3 KB.
 struct SMQClientMeters: Sendable {
+    /// Made with the first client, after which the metrics system cannot be chosen any more.
+    static let shared = SMQClientMeters()
+
     let sessions = Counter(label: "smq_client_sessions_total")
     let attempts = Counter(label: "smq_client_attempts_total")
     let failedAttempts = Counter(label: "smq_client_failed_attempts_total")

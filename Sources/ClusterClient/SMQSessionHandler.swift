@@ -29,6 +29,7 @@ final class SMQSessionHandler: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var address = ""
     private var timer: Scheduled<Void>?
+    private var timerAt = MonotonicTime.distantFuture
     private var isStarted = false
 
     init(_ client: SMQClient, connections: SMQConnections, attempt: UInt64, url: BrokerURL, node: String) {
@@ -175,12 +176,19 @@ final class SMQSessionHandler: ChannelInboundHandler {
         case .leaving, .over: return
         }
         flush(context)
-        timer?.cancel()
         if case .over = role { return }
+        // See ``ClusterKeeper``: one that is early enough is left alone, one that is over needs no cancelling.
+        if timer != nil, timerAt <= next { return }
+        timer?.cancel()
+        timer = nil
+        timerAt = next
         guard next != .distantFuture else { return }
         timer = context.eventLoop.assumeIsolated().scheduleTask(
             in: .nanoseconds(max(1_000_000, (next - now).wholeNanoseconds))
-        ) { self.tick(context) }
+        ) {
+            self.timer = nil
+            self.tick(context)
+        }
     }
 
     private func makeCredentials(_ seed: UInt32, _ address: String, _ context: ChannelHandlerContext) {

@@ -20,7 +20,7 @@ public final class SimulatedBoard: GPIOBackend {
     }
 
     struct State {
-        var lines: [Key: SimulatedLine]
+        var lines: BoardLines
         var recorder = ChangeRecorder()
         var deniesPermission = false
     }
@@ -39,9 +39,10 @@ public final class SimulatedBoard: GPIOBackend {
     public init(_ board: Board, clock: any Clock<Duration> = ContinuousClock()) {
         self.board = board
         self.clock = DeviceClock(clock)
-        allChips = SimulatedChips.chips(of: board)
-        resolver = LineResolver(board: board, chips: allChips)
-        state = Locked(State(lines: SimulatedChips.lines(of: board, chips: allChips)))
+        let table = SimulatedChips.table(of: board)
+        allChips = table.chips
+        resolver = LineResolver(board: board, chips: table.chips)
+        state = Locked(State(lines: BoardLines(table.lines)))
     }
 
     /// A simulated Raspberry Pi 4, the board that stands in where there is none.

@@ -8,6 +8,28 @@ enum SimulatedChips {
         "gpio0": 32, "gpio1": 32, "gpio2": 32, "gpio3": 32, "gpio4": 32,
     ]
 
+    /// What all boards of a kind begin with. Made once for each: a process may simulate thousands.
+    struct Table: Sendable {
+        let board: Board
+        let chips: [GPIOChip]
+        let lines: [SimulatedBoard.Key: SimulatedLine]
+    }
+
+    /// Bounded: a program that makes boards up is not remembered beyond this.
+    private static let tableLimit = 64
+    private static let tables = Locked<[String: Table]>([:])
+
+    static func table(of board: Board) -> Table {
+        // A name is no proof: programs make boards up.
+        if let known = tables.withLock({ $0[board.name] }), known.board == board { return known }
+        let chips = chips(of: board)
+        let table = Table(board: board, chips: chips, lines: lines(of: board, chips: chips))
+        tables.withLock { tables in
+            if tables.count < tableLimit { tables[board.name] = table }
+        }
+        return table
+    }
+
     static func chips(of board: Board) -> [GPIOChip] {
         board.chips.enumerated().map { number, label in
             let used =
@@ -38,5 +60,19 @@ enum SimulatedChips {
             }
         }
         return lines
+    }
+}
+
+/// The lines of one board: those of its kind, and the few that are not as they were at first.
+struct BoardLines {
+    private let original: [SimulatedBoard.Key: SimulatedLine]
+    private var changed: [SimulatedBoard.Key: SimulatedLine] = [:]
+
+    init(_ original: [SimulatedBoard.Key: SimulatedLine]) { self.original = original }
+
+    /// Nil for a line that the board does not have; such a line is not added.
+    subscript(key: SimulatedBoard.Key) -> SimulatedLine? {
+        get { changed[key] ?? original[key] }
+        set { if original[key] != nil { changed[key] = newValue } }
     }
 }

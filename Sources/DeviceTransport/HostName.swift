@@ -15,17 +15,3 @@ public enum HostName {
         return [name, "\(name).local"]
     }
 }
-
-/// The limit on open files and sockets.
-public enum OpenFiles {
-    /// Raises this process's limit as far as the system lets it: a broker's clients are files.
-    public static func raiseLimit() {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < limit.rlim_max
-        else {
-            return
-        }
-        limit.rlim_cur = limit.rlim_max
-        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    }
-}

@@ -47,7 +47,7 @@ public enum TCPConnector {
             .connectTimeout(.nanoseconds(options.timeout.wholeNanoseconds))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(
-                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 1024, maximum: 128 << 10)
+                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 512, maximum: 128 << 10)
             )
             .channelInitializer { channel in
                 onChannel(channel)

@@ -27,13 +27,15 @@ final class DeliverySender: Sendable {
         var rounds: UInt64 = 0
     }
 
-    let configuration: SMQOutboxConfiguration?
+    /// On the heap, because most clients have none.
+    private let boxedConfiguration: [SMQOutboxConfiguration]
+    var configuration: SMQOutboxConfiguration? { boxedConfiguration.first }
     let state = Locked(State())
     /// Wakes the delivering task.
     let wake = BoundedStream<Void>(limit: 1)
     private let opening = Locked<Task<Result<SMQOutbox, DeviceError>, Never>?>(nil)
 
-    init(_ configuration: SMQOutboxConfiguration?) { self.configuration = configuration }
+    init(_ configuration: SMQOutboxConfiguration?) { boxedConfiguration = configuration.map { [$0] } ?? [] }
 
     private var limits: LogSenderStateMachine.Limits {
         var limits = LogSenderStateMachine.Limits()

@@ -28,6 +28,7 @@ extension SMQClient {
         case .latest(let key):
             let topic = try Self.check(payload, destination, subtopic, envelope: 0)
             self.delivery.put(LatestMessage(topic: topic, subtopic: subtopic, payload: payload), for: key)
+            needDelivery()
             return nil
         case .log(let level, let timeToLive, let priority, let isDurable):
             let topic = try Self.check(payload, destination, subtopic, envelope: Envelope.byteCount)

@@ -48,6 +48,8 @@ extension SMQClient {
     public func receiveLogged(
         from topic: String, subtopic: String? = nil, deduplicator: Deduplicator, limit: Int = 1_024
     ) -> SMQLoggedSubscription {
+        // It tells of what slow readers lose.
+        needDelivery()
         let receiver = LoggedReceiver(
             limit: limit, deduplicator: deduplicator, delivery: delivery, acknowledgements: acknowledgements)
         let subscription = addSubscription(

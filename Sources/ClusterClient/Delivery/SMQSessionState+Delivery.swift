@@ -68,6 +68,7 @@ extension SMQClient {
             try publishNow(payload, to: .peer(peer), subtopic: AcknowledgementMessage.subtopic)
         }
         guard configuration.outbox != nil else { return }
+        needDelivery()
         let sink = SubscriptionSink(
             receive: { [delivery] messages in
                 let ids = messages.flatMap { AcknowledgementMessage.decode($0.payload) }

@@ -1,0 +1,62 @@
+import ArgumentParser
+import DeviceCore
+import DeviceProtocols
+import TestSupport
+import Testing
+
+@testable import device_fleet
+
+@Suite struct FleetOptionTests {
+    private func options(_ arguments: String) throws -> FleetOptions {
+        let command = try FleetCommand.parse(arguments.split(separator: " ").map(String.init))
+        let options = try command.options()
+        try options.check()
+        return options
+    }
+
+    @Test func flagsAreUnderstood() throws {
+        let options = try options(
+            """
+            --devices 5000 --broker smq://127.0.0.1:1 --broker smq://127.0.0.2:1 --seed 9 --ramp 500ms --every 2s \
+            --for 1m --scenario leds --profile fast --standby --threads 2 --receiver smq://127.0.0.1:1
+            """)
+        #expect(options.devices == 5000 && options.brokers.count == 2 && options.receivers.count == 1)
+        #expect(options.plan.seed == 9 && options.plan.ramp == .milliseconds(500) && options.plan.every == .seconds(2))
+        #expect(options.duration == .seconds(60) && options.plan.scenario == .leds && options.profile == .fast)
+        #expect(options.keepsStandby && options.threads == 2 && options.delivery == .live)
+    }
+
+    @Test(arguments: [
+        "--devices 5", "--broker smq://h --devices 0", "--broker smq://h --devices 100001",
+        "--broker smq://h --scenario rain", "--broker smq://h --delivery later", "--broker smq://h --delivery broker",
+        "--broker smq://h --delivery broker --state x --devices 501", "--broker smq://h --threads 0",
+        "--broker smq://h --every 1ms", "--broker smq://h --ramp soon", "--broker smq://h --profile quick",
+        "--broker smq://h --json true",
+    ])
+    func whatMakesNoSenseIsRefused(_ arguments: String) {
+        let error = #expect(throws: DeviceError.self) { try options(arguments) }
+        #expect(error?.exitStatus == 64)
+        #expect(error?.message.isEmpty == false)
+    }
+
+    @Test func filesAreWholeOrNotThere() throws {
+        let directory = try TemporaryDirectory()
+        let path = "\(directory.path)/summary.json"
+        try AtomicFile.write("first", to: path)
+        try AtomicFile.write("second", to: path)
+        #expect(try SystemFile.text(path) == "second")
+        #expect(SystemFile.names(in: directory.path).filter { !$0.hasPrefix(".") } == ["summary.json"])
+        let error = #expect(throws: DeviceError.self) {
+            try AtomicFile.write("x", to: "\(directory.path)/missing/file")
+        }
+        #expect(error?.exitStatus == 74)
+    }
+
+    /// Too many for the ports of one address is said, not found out later.
+    @Test func sourcePortsAreCounted() throws {
+        var options = FleetOptions()
+        options.devices = 10
+        #expect(try options.checkMachine(endpoints: 2).isEmpty)
+        #expect(SourcePorts.count > 1000)
+    }
+}

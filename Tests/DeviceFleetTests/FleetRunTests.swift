@@ -1,0 +1,156 @@
+import ClusterClient
+import DeviceCore
+import DeviceProtocols
+import FoundationEssentials
+import FoundationXML
+import SMQBroker
+import TestSupport
+import Testing
+
+@testable import device_fleet
+
+/// Whole fleets against brokers of their own.
+@Suite(.serialized) struct FleetRunTests {
+    private func options(
+        _ nodes: [FleetTestNode], devices: Int = 50, _ set: (inout FleetOptions) -> Void = { _ in }
+    ) throws -> FleetOptions {
+        var options = FleetOptions()
+        options.devices = devices
+        options.brokers = try nodes.map { try $0.url }
+        options.plan.ramp = .milliseconds(300)
+        options.plan.every = .milliseconds(100)
+        set(&options)
+        return options
+    }
+
+    @Test func everythingIsAccountedForWhenANodeEnds() async throws {
+        let nodes = [try await FleetTestNode.start(), try await FleetTestNode.start()]
+        let fleet = Fleet(try options(nodes))
+        let running = Task { try await fleet.run() }
+        try await eventually("all devices") { fleet.connected == 50 }
+        try await eventually("messages") { fleet.ledger.totals.delivered > 200 && fleet.ledger.totals.answered > 10 }
+        // All but the receiver.
+        let moving = await nodes[0].broker.snapshot().clients - 1
+        #expect(moving > 0 && moving < 50)
+        await nodes[0].stop()
+        try await eventually("all devices at the other node") {
+            fleet.connected == 50 && fleet.ledger.totals.sessions >= UInt64(50 + moving)
+        }
+        let before = fleet.ledger.totals.delivered
+        try await eventually("more messages") { fleet.ledger.totals.delivered > before + 200 }
+        fleet.stop()
+        let summary = try await within(.seconds(60), "the run") { try await running.value }
+
+        #expect(summary.connected == 50 && summary.everConnected == 50 && summary.totals.arrived == 50)
+        #expect(summary.moves == UInt64(moving) && summary.gap.count == UInt64(moving))
+        #expect(summary.totals.sessions == UInt64(50 + moving))
+        #expect(summary.losses.values.reduce(0, +) == UInt64(moving))
+        #expect(summary.connect.count == 50)
+        #expect(summary.attempts >= UInt64(50 + moving))
+        #expect(summary.totals.delivered + summary.lost == summary.totals.accepted)
+        #expect(summary.latency.count == summary.totals.delivered)
+        #expect(summary.totals.duplicated == 0 && summary.totals.unknown == 0 && summary.totals.ended == 0)
+        #expect(
+            summary.totals.answered + summary.totals.unanswered == summary.totals.commands && summary.command.count > 0)
+        #expect(summary.totals.presses > 0)
+        #expect(!summary.isLinked)
+        try check(summary)
+        await nodes[1].stop()
+    }
+
+    /// Nobody receives at the second node: exactly what goes through it is lost, as one who watches there sees.
+    @Test func lossIsCountedExactly() async throws {
+        let nodes = [try await FleetTestNode.start(), try await FleetTestNode.start()]
+        let watcher = Watcher(try nodes[1].url)
+        try await eventually("the watcher's topics") { await nodes[1].broker.snapshot().topics >= 3 }
+        let notes = Locked<[String]>([])
+        let fleet = Fleet(
+            try options(nodes) {
+                $0.receivers = [try! nodes[0].url]  // safe: it was made above already
+                $0.plan.scenario = .sensors
+                $0.settle = .seconds(2)
+            }
+        ) { report in
+            if case .note(let text) = report { notes.withLock { $0.append(text) } }
+        }
+        let running = Task { try await fleet.run() }
+        try await eventually("messages") { fleet.ledger.totals.delivered > 300 && watcher.messages > 300 }
+        fleet.stop()
+        let summary = try await within(.seconds(60), "the run") { try await running.value }
+        #expect(summary.totals.delivered > 300 && summary.lost > 300)
+        #expect(summary.lost == UInt64(watcher.messages))
+        #expect(summary.totals.duplicated == 0)
+        #expect(notes.withLock { $0 }.contains { $0.contains("count as lost") })
+        watcher.stop()
+        for node in nodes { await node.stop() }
+    }
+
+    /// Two receivers at one broker are what receivers at linked brokers are: each hears everything, and that is no
+    /// duplicate.
+    @Test func linkedBrokersAreRecognised() async throws {
+        let node = try await FleetTestNode.start()
+        let fleet = Fleet(
+            try options([node], devices: 10) {
+                $0.receivers = [try! node.url, try! node.url]  // safe: as above
+            })
+        let running = Task { try await fleet.run() }
+        try await eventually("messages") { fleet.ledger.totals.delivered > 200 }
+        fleet.stop()
+        let summary = try await within(.seconds(60), "the run") { try await running.value }
+        #expect(summary.isLinked && summary.totals.duplicated == 0 && summary.lost == 0)
+        await node.stop()
+    }
+
+    /// What devices keep in outboxes is not lost with a node, and arrives once.
+    @Test func keptMessagesSurviveANode() async throws {
+        let nodes = [try await FleetTestNode.start(), try await FleetTestNode.start()]
+        let directory = try TemporaryDirectory()
+        let fleet = Fleet(
+            try options(nodes, devices: 8) {
+                $0.delivery = .endToEnd
+                $0.stateDirectory = directory.path
+                $0.plan.scenario = .sensors
+                $0.settle = .seconds(40)
+            })
+        let running = Task { try await fleet.run() }
+        try await eventually("messages") { fleet.connected == 8 && fleet.ledger.totals.delivered > 50 }
+        await nodes[0].stop()
+        let before = fleet.ledger.totals.delivered
+        try await eventually("more messages", within: .seconds(40)) {
+            fleet.connected == 8 && fleet.ledger.totals.delivered > before + 100
+        }
+        fleet.stop()
+        let summary = try await within(.seconds(90), "the run") { try await running.value }
+        #expect(summary.totals.accepted > 150 && summary.totals.delivered == summary.totals.accepted)
+        #expect(summary.lost == 0 && summary.kept == 0 && summary.totals.duplicated == 0)
+        await nodes[1].stop()
+    }
+
+    @Test func nobodyThereIsAnError() async throws {
+        let node = try await FleetTestNode.start()
+        let url = try node.url
+        await node.stop()
+        var options = FleetOptions()
+        options.brokers = [url]
+        let fleet = Fleet(options)
+        let error = await #expect(throws: DeviceError.self) { try await fleet.run() }
+        #expect(error?.code == .unavailable)
+    }
+
+    /// What is written can be read by others.
+    private func check(_ summary: FleetSummary) throws {
+        let parsed = try JSONValue(parsing: summary.json.description, named: "summary")
+        #expect(parsed["messages"]?["lost"]?.integerValue == Int64(summary.lost))
+        #expect(parsed["connections"]?["moves"]?.integerValue == Int64(summary.moves))
+        let bars = parsed["latency"]?["bars"]?.arrayValue ?? []
+        let counted = bars.compactMap { $0["count"]?.integerValue }
+        #expect(counted.reduce(0, +) == Int64(summary.totals.delivered))
+        var hostile = summary
+        hostile.brokers = ["smq://<a>&\"\u{7}b"]
+        for picture in [FleetPicture(summary).svg, FleetPicture(hostile).svg] {
+            let parser = XMLParser(data: Data(picture.utf8))
+            #expect(parser.parse(), "\(String(describing: parser.parserError))")
+            #expect(!picture.contains("nan") && !picture.contains("inf"))
+        }
+    }
+}

@@ -1,0 +1,63 @@
+import ClusterClient
+import DeviceCore
+import DeviceProtocols
+import DeviceTransport
+import Logging
+import NIOCore
+import NIOPosix
+import SMQBroker
+
+@testable import device_fleet
+
+/// A broker on a port of loopback.
+struct FleetTestNode: Sendable {
+    let broker: SMQBroker
+    let listener: HTTPListener
+    var url: BrokerURL { get throws { try BrokerURL("smq://127.0.0.1:\(listener.address.port)") } }
+
+    static func start() async throws -> FleetTestNode {
+        var configuration = SMQBroker.Configuration()
+        configuration.limits.handshake = .seconds(30)
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let broker = SMQBroker(configuration, eventLoop: loop, logger: Logger(label: "test"))
+        let listener = try await HTTPListener.start(
+            on: ListenAddress(host: "127.0.0.1", port: 0), eventLoop: loop, routes: broker.routes(),
+            access: HTTPAccessPolicy(), logger: Logger(label: "test"))
+        return FleetTestNode(broker: broker, listener: listener)
+    }
+
+    func stop() async {
+        await listener.close()
+        await broker.shutDown()
+    }
+}
+
+enum SMQPeerMaker {
+    static let peer = SMQPeer(id: 1, session: 1)
+}
+
+/// Counts the readings that come through one node, apart from everything that the fleet counts.
+final class Watcher: Sendable {
+    private let client: SMQClient
+    private let seen = Locked<Set<[UInt8]>>([])
+    private let running: Task<Void, any Error>
+
+    init(_ url: BrokerURL) {
+        let client = SMQClient(SMQClientConfiguration(brokers: [url], uid: Array("watcher".utf8)))
+        self.client = client
+        running = Task { try await client.run() }
+        for kind in ReadingKind.allCases {
+            let readings = client.subscribe(to: kind.topic, limit: 1_000_000)
+            // Ends with the client's run.
+            Task { for await reading in readings { add(reading) } }
+        }
+    }
+
+    private func add(_ reading: SMQMessage) {
+        let bytes = Array(reading.payload.readableBytesView)
+        seen.withLock { _ = $0.insert(bytes) }
+    }
+
+    var messages: Int { seen.withLock { $0.count } }
+    func stop() { running.cancel() }
+}
