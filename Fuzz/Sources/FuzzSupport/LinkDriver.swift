@@ -83,8 +83,8 @@ public struct LinkDriver {
         case 20: client(index) { $0.writeSMQ(.unobserve, id: UInt32(input.byte() & 63)) }
         case 21: client(index) { $0.writeSMQ(.ping) }
         case 22: publish(index, &input)
-        case 23: detach(&links, index)
-        case 24: detach(&clients, index)
+        case 23: if links.indices.contains(index) { broker.detach(links.remove(at: index)) }
+        case 24: if clients.indices.contains(index) { broker.detach(clients.remove(at: index)) }
         case 25:
             now = now + .milliseconds(Int(input.byte()) * 10)
             broker.tickLinks(status: SMQNodeStatus(), now: now)
@@ -118,11 +118,6 @@ public struct LinkDriver {
         var bytes = ByteBuffer()
         bytes.writeSMQConnect(uid: [UInt8](repeating: choice & 6, count: 6), credentials: [], information: "")
         send(id, bytes)
-    }
-
-    private mutating func detach(_ ids: inout [SMQBrokerStateMachine.PeerID], _ index: Int) {
-        guard ids.indices.contains(index) else { return }
-        broker.detach(ids.remove(at: index))
     }
 
     private mutating func take() {

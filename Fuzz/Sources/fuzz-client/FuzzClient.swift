@@ -152,6 +152,7 @@ private struct Session {
             seen.append("\(type) \(Array(name.readableBytesView)) \(id ?? 0)")
         case .changed(let id, let subscribers): seen.append("changed \(id) \(subscribers)")
         case .pong(let number): seen.append("pong \(number)")
+        case .askedToLeave: seen.append("asked to leave")
         case .disconnected(let reason):
             seen.append("disconnected \(reason)")
             isOver = true
