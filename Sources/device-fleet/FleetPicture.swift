@@ -61,9 +61,9 @@ struct FleetPicture {
         let totals = summary.totals
         let memory = summary.memoryPerDevice.map { "\(($0 + 512) / 1024) KiB" } ?? "–"
         let tiles: [(String, String, Bool)] = [
-            ("connected at the end", Self.grouped(UInt64(summary.connected)), summary.connected < summary.devices),
-            ("all connected after", summary.allConnected?.short ?? "never", summary.allConnected == nil),
-            ("memory for each", memory, false),
+            ("with a session", Self.grouped(UInt64(summary.connected)), summary.connected < summary.devices),
+            ("all in after", summary.allConnected?.short ?? "never", summary.allConnected == nil),
+            ("memory each", memory, false),
             ("arrived", Self.grouped(totals.delivered), false),
             ("lost", Self.grouped(summary.lost), summary.lost > 0),
             ("duplicated", Self.grouped(totals.duplicated), totals.duplicated > 0),

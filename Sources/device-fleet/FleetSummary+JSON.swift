@@ -97,6 +97,7 @@ extension Duration {
     var short: String {
         let microseconds = wholeNanoseconds / 1000
         switch microseconds {
+        case 0: return "0"
         case ..<1000: return "\(microseconds) µs"
         case ..<100_000: return "\(Self.tenths(Double(microseconds) / 1000)) ms"
         case ..<1_000_000: return "\(microseconds / 1000) ms"

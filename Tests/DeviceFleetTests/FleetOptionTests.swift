@@ -39,6 +39,15 @@ import Testing
         #expect(error?.message.isEmpty == false)
     }
 
+    /// The programs' variables are all in one list, so that each passes over the others', but not over its own.
+    @Test func variablesOfTheOwnAreHeard() throws {
+        let arguments = try SettingsSources.arguments(
+            commandLine: [], environment: ["DEVICE_DEVICES": "60", "DEVICE_LED": "x"], flags: [.option("devices")],
+            ignoring: DeviceVariables.all
+        ) { _ throws(DeviceError) in [] }
+        #expect(arguments == ["--devices=60"])
+    }
+
     @Test func filesAreWholeOrNotThere() throws {
         let directory = try TemporaryDirectory()
         let path = "\(directory.path)/summary.json"

@@ -33,6 +33,17 @@ import Testing
         }
     }
 
+    /// They begin with one table, but what happens to one is nothing to the others.
+    @Test func boardsOfOneKindAreApart() throws {
+        let other = SimulatedBoard(board.board, clock: clock)
+        let request = try output("GPIO17", values: 1)
+        #expect(try board.isHigh("GPIO17") && !other.isHigh("GPIO17"))
+        #expect(try !other.info(at: "GPIO17").isUsed)
+        let madeUp = SimulatedBoard(Board(name: board.board.name, model: "another"), clock: clock)
+        #expect(try madeUp.chips().isEmpty)
+        withExtendedLifetime(request) {}
+    }
+
     @Test func outputsAreSetTogetherAndRecordedWithTheirTimes() throws {
         let request = try output("GPIO17", "GPIO27", "GPIO22", values: 0b001)
         clock.advance(by: .seconds(1))

@@ -72,7 +72,7 @@ public enum SettingsSources {
     ) throws(DeviceError) -> [String: String] {
         let known = flags.map(\.variable)
         let variables = environment.filter {
-            $0.key.hasPrefix(prefix) && !$0.value.isEmpty && !ignoring.contains($0.key)
+            $0.key.hasPrefix(prefix) && !$0.value.isEmpty && (known.contains($0.key) || !ignoring.contains($0.key))
         }
         for name in variables.keys.sorted() where !known.contains(name) {
             // Compared without the prefix, which would make everything look alike.
