@@ -172,7 +172,8 @@ def test_a_phone_and_the_dark(demo, window):
         demo.page.screenshot(f"demo-wide-{scheme}")
 
 
-def test_children_end_with_the_demo_however_it_ends(window):
+def test_children_end_with_the_demo_however_it_ends(window, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     for end in ("stop", "kill"):
         demo = Demo().open(window)
         children = demo.processes()
@@ -181,6 +182,8 @@ def test_children_end_with_the_demo_however_it_ends(window):
         demo.until(lambda s: s["nodes"][0]["state"] == "frozen", "a frozen node")
         getattr(demo.program, end)()
         until(lambda: not any(is_there(child) for child in children), 10, f"the end of {children} after {end}")
+        if end == "stop":
+            assert list(tmp_path.iterdir()) == [], "what it kept on disk is gone"
         demo.until(lambda s: "has ended" in s["ended"], "the page saying so")
         # The page's console tells of each poll that failed.
         demo.page.front().get_log("browser")
