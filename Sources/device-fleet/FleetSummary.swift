@@ -1,5 +1,6 @@
 import ClusterClient
 import DeviceCore
+import DeviceProtocols
 
 /// What came of a run.
 struct FleetSummary: Sendable {
