@@ -36,7 +36,7 @@ import Testing
         for index in 0..<1000 { writer.post(["\(index) \(long)"]) }
         let start = ContinuousClock.now
         await writer.drain(atMost: .milliseconds(100))
-        #expect(ContinuousClock.now - start < .seconds(5))
+        #expect(ContinuousClock.now - start < .seconds(60))
         // The newest are kept, after a line that counts what is missing.
         let text = pipe.text(until: "999 \(long)\n")
         #expect(text.contains(" lines dropped\n"))

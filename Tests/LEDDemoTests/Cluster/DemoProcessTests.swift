@@ -91,7 +91,7 @@ import Testing
     }
 
     @Test func aNodeThatEndsByItselfHasCrashedAndSaysWhy() async throws {
-        let (node, directory) = try node("echo Broker: here; sleep 0.1; echo no more >&2; exit 69")
+        let (node, directory) = try node("echo Broker: here; sleep 3; echo no more >&2; exit 69")
         defer { withExtendedLifetime(directory) {} }
         #expect(await node.obey(.start))
         try await eventually("a crash") { node.snapshot.state == .crashed(69) && node.snapshot.lastLine == "no more" }
