@@ -44,8 +44,10 @@ extension OutboxLogCore {
             publish(store)
         }
         if !work.reads.isEmpty {
-            for read in work.reads { read.answer(answer(read, store)) }
+            let answers = work.reads.map { answer($0, store) }
+            // Before anybody goes on: what a read found expired is counted when its caller looks.
             publish(store)
+            for (read, result) in zip(work.reads, answers) { read.answer(result) }
         }
         if isLast {
             store.flushAcknowledgements()
