@@ -66,16 +66,12 @@ import Testing
         let node = try #require(device.client.currentStatus.node)
         let index = node.contains(":\(nodes[0].port)/") ? 0 : 1
         var watchers: [TestClient] = []
-        var counts: [Task<Int, Never>] = []
+        let arrived = Locked(0)
         for node in nodes {
             let watcher = try await TestClient.connected(node.port, "watcher")
             let topic = watcher.client.subscribe(to: "from device", limit: 100_000)
-            counts.append(
-                Task {
-                    var count = 0
-                    for await _ in topic { count += 1 }
-                    return count
-                })
+            let counting: @Sendable () async -> Void = { for await _ in topic { arrived.withLock { $0 += 1 } } }
+            Task(operation: counting)
             watchers.append(watcher)
         }
         for node in nodes {
@@ -102,13 +98,12 @@ import Testing
         }
         moved = try await within(.seconds(90), "the move") { try await moving.value }
         #expect(moved?.cause == .drained && moved?.gap == .zero)
+        let published = sent
+        try await eventually("every message") { arrived.withLock { $0 } >= published }
         // The watcher stays at its node, so it has to be told to go before the node is empty.
-        try await Task.sleep(for: .milliseconds(300))
         for watcher in watchers { try await watcher.stop() }
         await draining.value
-        var arrived = 0
-        for count in counts { arrived += await count.value }
-        #expect(arrived == sent)
+        #expect(arrived.withLock { $0 } == sent)
         #expect(device.client.isConnected)
         try await device.stop()
         withExtendedLifetime(inbox) {}

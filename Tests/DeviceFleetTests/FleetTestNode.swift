@@ -9,26 +9,30 @@ import SMQBroker
 
 @testable import device_fleet
 
-/// A broker on a port of loopback.
+/// A broker on a port of loopback, with a thread of its own as a node has: beside other tests' work on a shared one, all
+/// devices would find the other node sooner.
 struct FleetTestNode: Sendable {
     let broker: SMQBroker
     let listener: HTTPListener
+    private let group: MultiThreadedEventLoopGroup
     var url: BrokerURL { get throws { try BrokerURL("smq://127.0.0.1:\(listener.address.port)") } }
 
     static func start() async throws -> FleetTestNode {
         var configuration = SMQBroker.Configuration()
         configuration.limits.handshake = .seconds(30)
-        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let loop = group.next()
         let broker = SMQBroker(configuration, eventLoop: loop, logger: Logger(label: "test"))
         let listener = try await HTTPListener.start(
             on: ListenAddress(host: "127.0.0.1", port: 0), eventLoop: loop, routes: broker.routes(),
             access: HTTPAccessPolicy(), logger: Logger(label: "test"))
-        return FleetTestNode(broker: broker, listener: listener)
+        return FleetTestNode(broker: broker, listener: listener, group: group)
     }
 
     func stop() async {
         await listener.close()
         await broker.shutDown()
+        try? await group.shutdownGracefully()
     }
 }
 
