@@ -1,7 +1,6 @@
 public import DeviceCore
 public import DeviceProtocols
 public import DeviceTransport
-import Glibc
 
 /// A node's cluster as a command line tells it.
 public struct ClusterOptions: Sendable {
@@ -109,13 +108,7 @@ public struct ClusterOptions: Sendable {
 
     /// A secret's file, without the line's end.
     private static func read(_ path: String) throws(DeviceError) -> [UInt8] {
-        var about = stat()
-        if stat(path, &about) == 0, about.st_mode & 0o007 != 0 {
-            throw DeviceError(
-                .configuration, "\(path) with the cluster password is open to everybody on this machine",
-                hint: "chmod 600 \(path)")
-        }
-        var bytes = try SystemFile.read(path, limit: longestPassword + 2)
+        var bytes = try SecretFile.read(path, "the cluster password", limit: longestPassword + 2)
         while let last = bytes.last, last == 0x0A || last == 0x0D { bytes.removeLast() }
         return bytes
     }

@@ -19,7 +19,7 @@ struct SMQBrokerCommand: AsyncParsableCommand {
             /health, /metrics (Prometheus text) and /status (JSON) are for machines; POST /drain does what SIGTERM does. SIGTERM asks the clients to find another node \
             and ends when they have gone; SIGINT, or a second signal, ends at once.
 
-            Exit status: 0 done, 64 usage, 69 unavailable, 77 permission.
+            Exit status: 0 done, 64 usage, 69 unavailable, 77 permission, 78 configuration.
             """)
 
     @Option(
@@ -64,8 +64,41 @@ struct SMQBrokerCommand: AsyncParsableCommand {
             "Let in only clients whose certificate one of this PEM file's authorities has signed.", valueName: "file"))
     var tlsClientCa: String?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            A JSON file, which others cannot read, with who may connect and use which topics; a changed file is noticed. \
+            Without it everybody may. See docs/smq.md. Example: --accounts /etc/smq/accounts.json
+            """,
+            valueName: "file"))
+    var accounts: String?
+
     @Option(help: ArgumentHelp("Clients at once. Example: --max-clients 500", valueName: "number"))
     var maxClients = 10_000
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Messages a second from one client, on average; it is read more slowly above that. Default: any number. \
+            Example: --max-rate 100
+            """,
+            valueName: "number"))
+    var maxRate: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Bytes a second from one client, on average; it is read more slowly above that. Default: any number. \
+            Example: --max-bytes 100000
+            """,
+            valueName: "number"))
+    var maxBytes: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Bytes of a frame, payload and 15 more; a longer one ends the session. Example: --max-frame 4096",
+            valueName: "number"))
+    var maxFrame = SMQSize.maximumFrame
 
     @Option(
         help: ArgumentHelp(
@@ -117,7 +150,8 @@ struct SMQBrokerCommand: AsyncParsableCommand {
     private static let flags: [FlagDescription] = [
         .option("listen"), .flag("lan"), .flag("open"), .list("server-name"), .option("tls-certificate"),
         .option("tls-key"),
-        .option("tls-client-ca"), .option("max-clients"), .option("drain"), .option("peers"), .option("link-port"),
+        .option("tls-client-ca"), .option("accounts"), .option("max-clients"), .option("max-rate"),
+        .option("max-bytes"), .option("max-frame"), .option("drain"), .option("peers"), .option("link-port"),
         .option("cluster-password-file"), .flag("verbose"), .option("config"),
     ]
 
@@ -136,6 +170,25 @@ struct SMQBrokerCommand: AsyncParsableCommand {
 
     func run() async throws {
         do throws(DeviceError) { try await serve() } catch { Self.fail(error) }
+    }
+
+    private func brokerLimits() throws(DeviceError) -> SMQBrokerLimits {
+        func check(_ value: Int?, _ range: ClosedRange<Int>, _ flag: String) throws(DeviceError) {
+            guard let value, !range.contains(value) else { return }
+            throw DeviceError(
+                .invalidArgument, "\(flag) is a number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        try check(maxClients, 1...1_000_000, "--max-clients")
+        try check(maxRate, 1...1_000_000_000, "--max-rate")
+        try check(maxBytes, 1...1_000_000_000, "--max-bytes")
+        // A connect with the longest unique id and credentials has to fit.
+        try check(maxFrame, 1024...SMQSize.maximumFrame, "--max-frame")
+        var limits = SMQBrokerLimits()
+        limits.clients = maxClients
+        limits.messagesPerSecond = maxRate
+        limits.bytesPerSecond = maxBytes
+        limits.frameLength = maxFrame
+        return limits
     }
 
     private func cluster(_ address: ListenAddress) throws(DeviceError) -> SMQBroker.Cluster? {
@@ -187,9 +240,7 @@ struct SMQBrokerCommand: AsyncParsableCommand {
                 hint: "Add --lan, which protects it by a token")
         }
         guard !open || lan else { throw DeviceError(.invalidArgument, "--open needs --lan") }
-        guard (1...1_000_000).contains(maxClients) else {
-            throw DeviceError(.invalidArgument, "--max-clients is a number from 1 to 1000000")
-        }
+        let limits = try brokerLimits()
         let drainTime = try DurationText.parse(drain)
         let access = lan && !open ? try AccessToken.load() : nil
         let token = access?.value
@@ -203,7 +254,12 @@ struct SMQBrokerCommand: AsyncParsableCommand {
 
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         var configuration = SMQBroker.Configuration()
-        configuration.limits.clients = maxClients
+        configuration.limits = limits
+        if let accounts {
+            let file = try AccountFile(accounts, logger: logger)
+            configuration.authenticate = { file.authenticate($0) }
+            configuration.permit = { file.permits($0) }
+        }
         configuration.cluster = try cluster(address)
         let broker = SMQBroker(configuration, eventLoop: group.next(), logger: logger)
         var routes = WebPages.routes
@@ -213,13 +269,13 @@ struct SMQBrokerCommand: AsyncParsableCommand {
         routes.merge(
             OperationPages.routes(
                 isReady: { true }, metrics: { await broker.snapshot().metrics + (tls?.metrics ?? []) }))
-        var limits = HTTPListener.Limits()
-        limits.connections = maxClients + 500
+        var connectionLimits = HTTPListener.Limits()
+        connectionLimits.connections = maxClients + 500
         let listener = try await HTTPListener.start(
             on: address, eventLoop: group.next(), routes: routes,
             access: HTTPAccessPolicy(
                 names: HostName.ownNames.union(serverName.map { $0.lowercased() }), token: token, isOpen: open),
-            limits: limits,
+            limits: connectionLimits,
             tls: tls, logger: logger)
         let links = try await broker.startLinks()
         let query = token.map { "?token=\($0)" } ?? ""
