@@ -1,5 +1,6 @@
 """How a row's figures are printed."""
 
+import linked
 from measure import duration, quantile
 
 HEAD = f"{'fault':<13}{'profile':<9}{'runs':>4}{'median':>10}{'p95':>10}{'max':>10}{'target':>9}" \
@@ -17,6 +18,8 @@ def line(row, profile, outcome):
     runs = outcome["runs"]
     if not runs:
         return f"{row.name:<13}{profile:<9}   - {outcome['skipped'] or 'no run without a rig error'}"
+    if row.measures == "linked":
+        return linked.line(row, outcome)
     cpu = f"{sum(run['cpu'] for run in runs) / len(runs) * 100:.0f}%"
     target = (row.targets or {}).get(profile)
     target = duration(target) if target is not None else "-"

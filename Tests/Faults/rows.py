@@ -32,6 +32,8 @@ class Row:
     needs: tuple = ()
     # Brokers, sender and receivers speak TLS.
     secure: bool = False
+    # The brokers know each other.
+    linked: bool = False
     # Runs that are worth no repetition.
     once: bool = False
     # Only these, unless one is asked for.

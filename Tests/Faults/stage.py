@@ -16,7 +16,7 @@ SECOND = 1_000_000_000
 class Stage:
     """A run on a network that is there. `finish` ends it and judges; `clear` ends it whatever state it is in."""
 
-    def __init__(self, network, settings, profile, directory, secure=False):
+    def __init__(self, network, settings, profile, directory, secure=False, linked=False):
         self.network = network
         self.settings = settings
         self.profile = profile
@@ -24,6 +24,7 @@ class Stage:
         os.makedirs(directory)
         # None: the run is without TLS.
         self.certificates = Certificates(os.path.join(directory, "certificates"), network.nodes) if secure else None
+        self.linked = linked
         self.brokers = {}
         self.receivers = None
         self.received = None
@@ -51,6 +52,12 @@ class Stage:
         if self.certificates:
             certificate, key = self.certificates.of(role)
             words += ["--tls-certificate", certificate, "--tls-key", key]
+        if self.linked:
+            password = os.path.join(self.directory, "password")
+            with open(os.open(password, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                file.write("a password for this run")
+            peers = ",".join(self.network.address(node) for node in self.nodes)
+            words += ["--peers", peers, "--cluster-password-file", password]
         broker = Process(name, words, self.directory, self.network.namespace(role))
         self.brokers[role] = broker
         self.gone.discard(role)

@@ -6,6 +6,7 @@ import platform
 import shutil
 import time
 
+import linked
 from herd import HERD
 from layout import EXPLANATION, HEAD, line
 from logged import LOGGED_ROWS
@@ -15,7 +16,7 @@ from secure import SECURE_ROWS
 from stage import Stage
 from system import RigError, Skip, cpu_seconds, load
 
-ALL = [*ROWS, *SECURE_ROWS, *LOGGED_ROWS, HERD]
+ALL = [*ROWS, *SECURE_ROWS, *LOGGED_ROWS, *linked.LINKED_ROWS, HERD]
 # A rig error says nothing about the client; a run may be played again so often.
 REPEATS = 1
 
@@ -37,7 +38,7 @@ def play_once(row, profile, settings, number):
     busy, begin = cpu_seconds(), time.monotonic()
     with Network(directory, row.nodes) as network:
         network.start_dns([network.address(role) for role in row.nodes])
-        stage = Stage(network, settings, profile, os.path.join(directory, "run"), row.secure)
+        stage = Stage(network, settings, profile, os.path.join(directory, "run"), row.secure, row.linked)
         try:
             result = row.play(stage, row)
         finally:
@@ -77,6 +78,8 @@ def faulty(row, outcome, settings):
             reasons = max((run["reasons"] for run in runs), key=lambda reasons: sum(reasons.values()))
             found.append(f"clients that were back lost their sessions again: {reasons}")
         return found
+    if row.measures == "linked":
+        return found + linked.faulty(runs)
     if any(run["seconds"] is None for run in runs):
         found.append(f"no message through another node within {row.limit:g} s")
     found += dict.fromkeys(what for run in runs for what in run.get("wrong", []))

@@ -30,8 +30,9 @@ public struct SMQBrokerLimits: Sendable {
     /// Bytes waiting for one link; when the other node does not read and more come, the link is dropped. A blast brings
     /// 200 MB/s: with 8 MB a node that got no processor for 80 ms lost its link, in 1 of 12 blasts on a busy machine.
     public var queuedBytesPerLink = 32 << 20
-    /// As ``idleStalls``, for links: a node that hangs costs publishers 40 ms, once.
-    public var idleStallsPerLink = 8
+    /// As ``idleStalls``, for links: a node that hangs costs publishers 25 ms, once. With 40 ms a survivor's subscriber
+    /// waited up to 57 ms on a busy machine.
+    public var idleStallsPerLink = 5
     /// Clients of other nodes that can be answered; more make those forget that were silent longest.
     public var phantoms = 100_000
     /// How long a subscription waits at most until the other nodes have confirmed it.
