@@ -43,6 +43,7 @@ final class DeliverySender: Sendable {
         limits.window = min(max(1, configuration.window), 1000)
         limits.windowBytes = max(1, configuration.windowBytes)
         limits.repeatAfter = max(.milliseconds(1), configuration.repeatAfter)
+        limits.firstRepeat = max(.milliseconds(1), configuration.firstRepeat)
         limits.repeatCap = max(limits.repeatAfter, configuration.repeatCap)
         limits.retryInterval = max(.milliseconds(1), configuration.retryInterval)
         return limits

@@ -10,6 +10,7 @@ struct LogSenderStateMachine {
     struct Limits {
         var window = 256
         var windowBytes = 1 << 20
+        var firstRepeat = Duration.milliseconds(100)
         var repeatAfter = Duration.seconds(1)
         var repeatCap = Duration.seconds(30)
         var retryInterval = Duration.seconds(5)
@@ -58,6 +59,9 @@ struct LogSenderStateMachine {
     let limits: Limits
     private var items: [Item] = []
     private var isOpen = false
+    /// Whether a receiver has acknowledged something in this session. Before that, what was sent was probably sent to
+    /// nobody: after all brokers were down a sender is often back before its receivers.
+    private var isHeard = false
     /// Where reading goes on after what is under way.
     private var cursor: UInt64 = 0
     /// There may be something to read from the cursor on.
@@ -106,6 +110,7 @@ struct LogSenderStateMachine {
     mutating func sessionOpened() {
         restart()
         isOpen = true
+        isHeard = false
         retryAt = .zero
     }
 
@@ -149,6 +154,7 @@ struct LogSenderStateMachine {
             else { continue }
             ended.append(id)
             acknowledge(index, now)
+            isHeard = true
         }
         removeDone()
         return ended
@@ -240,7 +246,8 @@ struct LogSenderStateMachine {
         if item.progress == .waiting { waiting -= 1 }
         var again = MonotonicTime.distantFuture
         if item.entry.level == .endToEnd {
-            again = now + min(limits.repeatCap, limits.repeatAfter * (1 << min(item.repetitions, 20)))
+            let first = isHeard ? limits.repeatAfter : min(limits.repeatAfter, limits.firstRepeat)
+            again = now + min(limits.repeatCap, first * (1 << min(item.repetitions, 20)))
             items[index].repetitions += 1
         }
         items[index].progress = .sent(barrier: barrier, due: again)

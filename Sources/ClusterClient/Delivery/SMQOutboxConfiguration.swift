@@ -18,6 +18,9 @@ public struct SMQOutboxConfiguration: Sendable {
     public var window = 256
     /// Their payload bytes, about; at least one message is under way however large it is.
     public var windowBytes = 1 << 20
+    /// As ``repeatAfter``, in a session in which nothing has been acknowledged yet: a sender is often back before its
+    /// receivers, and what it sends then reaches nobody.
+    public var firstRepeat = Duration.milliseconds(100)
     /// An `.endToEnd` message that nobody acknowledges is sent again after this time.
     public var repeatAfter = Duration.seconds(1)
     /// The time doubles with each repetition up to this.

@@ -179,8 +179,35 @@ private struct SenderBench {
         #expect(bench.pass(bench.barrier) == [1, 2])
     }
 
+    /// After all brokers were down, the sender may be back before any receiver has subscribed.
+    @Test func aSessionInWhichNobodyAnsweredYetRepeatsSooner() {
+        var bench = SenderBench {
+            $0.firstRepeat = .milliseconds(100)
+            $0.repeatAfter = .seconds(1)
+        }
+        bench.machine.sessionOpened()
+        bench.store(2, .endToEnd)
+        #expect(bench.run() == [1, 2])
+        for milliseconds in [100, 200, 400] {
+            #expect(bench.machine.nextTime(now: bench.now) == bench.now + .milliseconds(milliseconds))
+            bench.now = bench.now + .milliseconds(milliseconds)
+            #expect(bench.run() == [1, 2])
+        }
+        #expect(bench.acknowledge(1, 2) == [1, 2])
+        // Somebody is there: what comes now has its time.
+        bench.store(1, .endToEnd)
+        #expect(bench.run() == [3])
+        #expect(bench.machine.nextTime(now: bench.now) == bench.now + .seconds(1))
+        // Who answered in the last session may be away in this one.
+        bench.machine.sessionEnded()
+        bench.machine.sessionOpened()
+        #expect(bench.run() == [3])
+        #expect(bench.machine.nextTime(now: bench.now) == bench.now + .milliseconds(100))
+    }
+
     @Test func unacknowledgedMessagesAreRepeatedWithBackOffUpToTheCap() {
         var bench = SenderBench {
+            $0.firstRepeat = .seconds(1)
             $0.repeatAfter = .seconds(1)
             $0.repeatCap = .seconds(5)
         }
