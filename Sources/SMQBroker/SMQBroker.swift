@@ -111,6 +111,13 @@ public final class SMQBroker: Sendable {
         }
     }
 
+    /// Says goodbye to the clients for whose unique id something has changed, so that they connect anew and meet the
+    /// hooks again. The closure is called on the event loop.
+    public func review(isUnchanged: @escaping @Sendable (ByteBuffer) -> Bool) async {
+        let bound = core
+        try? await eventLoop.submit { bound.value.review(isUnchanged: isUnchanged) }.get()
+    }
+
     /// Says goodbye to every client and closes their connections.
     public func shutDown(reason: String = "the broker ends") async {
         let bound = core

@@ -213,6 +213,11 @@ final class SMQBrokerCore {
         }
     }
 
+    func review(isUnchanged: (ByteBuffer) -> Bool) {
+        machine.review(isUnchanged: isUnchanged)
+        settle()
+    }
+
     func shutDown(reason: String) -> [EventLoopFuture<Void>] {
         ticking?.cancel()
         isShutDown = true

@@ -255,8 +255,8 @@ struct SMQBrokerCommand: AsyncParsableCommand {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         var configuration = SMQBroker.Configuration()
         configuration.limits = limits
-        if let accounts {
-            let file = try AccountFile(accounts, logger: logger)
+        let accountFile = try accounts.map { path throws(DeviceError) in try AccountFile(path, logger: logger) }
+        if let file = accountFile {
             configuration.authenticate = { file.authenticate($0) }
             configuration.permit = { file.permits($0) }
         }
@@ -289,6 +289,8 @@ struct SMQBrokerCommand: AsyncParsableCommand {
             StandardOutput.write(
                 "Open: anybody on this network can use this broker, and so can any web page that is open there.\n")
         }
+        let following = accountFile.map { file in Task { await file.follow(for: broker) } }
+        defer { following?.cancel() }
         if await Self.isToDrain(drainRequests) { await Self.drain(broker, within: drainTime) }
         // First nobody new, then the goodbye: else who comes back at once would be taken in and cut off again.
         await listener.stopAccepting()

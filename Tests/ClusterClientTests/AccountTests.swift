@@ -48,6 +48,8 @@ import Testing
             """, to: path)
         let file = try AccountFile(path, logger: Logger(label: "test"))
         let node = try await node(file)
+        let following = Task { await file.follow(for: node.broker, every: .milliseconds(20)) }
+        defer { following.cancel() }
         let reader = try client(node, "reader", nil)
         let topic = reader.client.subscribe(to: "/m2m/temp")
         try await reader.connected()
@@ -75,13 +77,16 @@ import Testing
         let stranger = try client(node, "stranger", nil)
         #expect(try await stranger.end() != nil)
 
-        // The next who connects meets the new accounts, and a broken file changes nothing.
-        try write(#"{"accounts": [{"uid": "lamp-*", "password": "two"}]}"#, to: path)
+        // Who is connected by the old password has to go; whose account is the same stays. A broken file changes nothing.
+        try write(#"{"accounts": [{"uid": "lamp-*", "password": "two"}, {"uid": "reader"}]}"#, to: path)
+        try await lamp.disconnected()
+        #expect(reader.client.isConnected)
         let late = try client(node, "lamp-3", "two")
         try await late.connected()
         try write("{", to: path)
         let later = try client(node, "lamp-4", "two")
         try await later.connected()
+        #expect(reader.client.isConnected && late.client.isConnected)
         for client in [reader, lamp, late, later] { try await client.stop() }
         await node.stop()
     }

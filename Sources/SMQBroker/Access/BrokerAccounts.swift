@@ -40,7 +40,7 @@ public struct BrokerAccounts: Sendable {
         }
     }
 
-    struct Account: Sendable {
+    struct Account: Sendable, Equatable {
         var name: String
         var uids: [Pattern]
         var password: [UInt8]?
