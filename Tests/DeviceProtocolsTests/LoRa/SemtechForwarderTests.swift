@@ -26,7 +26,7 @@ import Testing
         #expect(data.rxpk.map(\.payload) == [payload(12, 72), payload(13, 78)])
         #expect(data.rxpk.map(\.lsnr) == [-8.2, nil])
         #expect(data.rxpk.map(\.ftime) == [nil, 13_000_039])
-        #expect(data.rxpk.map(\.stat) == [GWMPRxpk.CRCStatus.none, .ok])
+        #expect(data.rxpk.map(\.stat) == [CRCStatus.none, .ok])
         #expect(data.rxpk.map(\.codr) == [.fourSixths, .fourSevenths])
         #expect(data.rxpk.map(\.foff) == [-68, -57])
     }

@@ -4,16 +4,6 @@ public import DeviceCore
 ///
 /// Only what a frame is nothing without has to be there: `freq`, `modu`, `datr`, `size` and `data`.
 public struct GWMPRxpk: Hashable, Sendable {
-    /// What the modem found out about the frame's checksum.
-    public enum CRCStatus: Int8, Sendable {
-        /// The checksum is wrong: so is some of the payload.
-        case bad = -1
-        /// The frame has none.
-        case none = 0
-        /// The checksum is right.
-        case ok = 1
-    }
-
     /// Frequency (`freq`).
     public var freq: RadioFrequency
     /// Modulation and data rate (`modu`, `datr`).

@@ -1,0 +1,11 @@
+/// What an RF chain's sender does now (the HAL's `lgw_status` of TX).
+public enum RadioTransmitStatus: Hashable, Sendable {
+    /// It cannot send: the radio is stopped, or the chain never sends.
+    case off
+    /// It waits for a frame.
+    case free
+    /// It has a frame and waits for its time.
+    case scheduled
+    /// A frame is on the air.
+    case emitting
+}
