@@ -1,5 +1,5 @@
 public import DeviceCore
-public import DeviceProtocols
+import DeviceProtocols
 public import DeviceTransport
 public import Logging
 public import NIOCore

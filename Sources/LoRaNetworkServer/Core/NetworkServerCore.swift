@@ -119,7 +119,8 @@ struct NetworkServerCore {
             return try acknowledge(data, nil, uplink, &session)
         }
         let counter = data.fullCounter(from: session.expected)
-        guard counter &- session.expected < 1 << 24, let opened = try security.open(data, fCnt: counter, keys: session.keys)
+        guard counter &- session.expected < 1 << 24,
+            let opened = try security.open(data, fCnt: counter, keys: session.keys)
         else {
             counters.wrongMIC += 1
             return []

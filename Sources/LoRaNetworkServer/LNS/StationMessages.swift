@@ -43,7 +43,8 @@ enum StationMessages {
             radio["radio_\(number)"] = ["enable": true, "freq": .integer(Int64(chain.frequency.hertz))]
         }
         for channel in plan.channels {
-            let centre = plan.rfChains.indices.contains(Int(channel.rfChain))
+            let centre =
+                plan.rfChains.indices.contains(Int(channel.rfChain))
                 ? plan.rfChains[Int(channel.rfChain)].frequency.hertz : 0  // safe: looked up
             var entry: JSONObject = [
                 "enable": true, "radio": .integer(Int64(channel.rfChain)),
