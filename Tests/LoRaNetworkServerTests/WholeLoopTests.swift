@@ -26,14 +26,15 @@ import Testing
         #expect(classC.allSatisfy { $0.downlinksClassC > 10 })
         #expect(devices.filter { $0.deviceClass == .a }.allSatisfy { $0.downlinksClassC == 0 })
         #expect(devices.map(\.acknowledgements).reduce(0, +) > 0)
-        // Nearly all that was sent arrived; what collided is known.
+        // What did not arrive is known: most of it came while the concentrator sent, which takes 1.5 s with SF12.
         let counters = gateway.server.counters
         let sent = devices.map(\.uplinks).reduce(0, +)
-        #expect(counters.data > sent * 9 / 10)
-        #expect(counters.wrongMIC == 0)
         let air = gateway.world.airCounters
         let lost = air.collided + air.tooWeak + air.noDemodulator + air.whileSending + air.notInPlan + air.stopped
         #expect(air.sent == air.heard + air.badCRC + lost)
+        #expect(counters.data > sent * 3 / 4)
+        #expect(counters.data + lost + air.badCRC >= sent)
+        #expect(counters.wrongMIC == 0)
     }
 
     @Test func theSameSeedGivesTheSameWorld() throws {

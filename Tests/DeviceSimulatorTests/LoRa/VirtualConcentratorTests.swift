@@ -10,7 +10,7 @@ import Testing
 @Suite struct VirtualConcentratorTests {
     private let clock = ManualClock()
 
-    /// Devices with a session that send with SF7 from near by, every second.
+    /// Devices with a session that send with SF7 from near by, as often as their windows let them: every 2.1 s.
     private func devices(_ count: Int = 1, deviceClass: LoRaWANDevice.Class = .a) -> [VirtualDeviceSettings] {
         let personalized = VirtualDeviceSettings.fleet(2 * count, interval: .seconds(1), radius: 100).filter {
             if case .personalized = $0.device.activation { true } else { false }
@@ -97,19 +97,19 @@ import Testing
         #expect(radio.now() == settings.counterStart + 10_000_000)
         #expect(radio.transmitStatus(rfChain: 0) == .free)
         let before = radio.counters.received
-        #expect((9...11).contains(before))
+        #expect((4...6).contains(before))
         await radio.stop()
         #expect(radio.transmitStatus(rfChain: 0) == .off)
         clock.advance(by: .seconds(10))
         #expect(radio.now() == settings.counterStart + 10_000_000)
         try await radio.start(plan)
         #expect(radio.counters.received == before)
-        #expect(radio.airCounters.stopped > 5)
+        #expect(radio.airCounters.stopped >= 4)
         #expect(radio.now() == 0)
         clock.advance(by: .seconds(10))
         #expect(radio.now() == 10_000_000)
         #expect(radio.transmitStatus(rfChain: 0) == .free)
-        #expect(radio.counters.received > before + 5)
+        #expect(radio.counters.received >= before + 4)
         #expect(radio.counters.starts == 2)
         await radio.stop()
     }
@@ -131,7 +131,7 @@ import Testing
         clock.advance(by: .seconds(5))
         #expect(radio.transmitStatus(rfChain: 0) == .free)
         #expect(radio.counters.received > before.0)
-        #expect(radio.airCounters.deaf > 50)
+        #expect(radio.airCounters.deaf > 25)
         await radio.stop()
     }
 
@@ -153,7 +153,6 @@ import Testing
         try await radio.start(plan)
         clock.advance(by: .seconds(5))
         _ = radio.transmitStatus(rfChain: 0)
-        // Between two uplinks: the last one began about 4.1 to 4.9 s after the start.
         let frame = try downlink(to: devices[0], count: radio.now() + 20_000)
         try radio.transmit(frame)
         #expect(radio.transmitStatus(rfChain: 0) == .scheduled)
@@ -210,6 +209,35 @@ import Testing
         #expect(radio.counters.transmitted == 0)
         await radio.stop()
         #expect(throws: DeviceError.self) { try radio.transmit(try downlink(to: devices[0], count: nil)) }
+    }
+
+    @Test func aFrameThatIsCutOffReachesNobody() async throws {
+        let devices = devices(deviceClass: .c)
+        let radio = make(devices)
+        try await radio.start(plan)
+        clock.advance(by: .milliseconds(10))
+        for isStopped in [false, true] {
+            try radio.transmit(try downlink(to: devices[0], count: nil))
+            clock.advance(by: .milliseconds(50))
+            #expect(radio.transmitStatus(rfChain: 0) == .emitting)
+            if isStopped {
+                await radio.stop()
+                try await radio.start(plan)
+            } else {
+                radio.abortTransmit(rfChain: 0)
+            }
+            #expect(radio.transmitStatus(rfChain: 0) == .free)
+        }
+        clock.advance(by: .seconds(20))
+        _ = radio.transmitStatus(rfChain: 0)
+        #expect(radio.devices[0].downlinks == 0)
+        #expect(radio.counters.failed == 2)
+        // And hears the next one.
+        try radio.transmit(try downlink(to: devices[0], count: nil))
+        clock.advance(by: .seconds(3))
+        _ = radio.transmitStatus(rfChain: 0)
+        #expect(radio.devices[0].downlinks == 1)
+        await radio.stop()
     }
 
     @Test func ghostsComeAtTheirRate() async throws {

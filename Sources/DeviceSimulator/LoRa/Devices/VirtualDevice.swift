@@ -43,6 +43,8 @@ struct VirtualDevice {
     private var owesAcknowledgement = false
     private var lastPayload: [UInt8] = []
     private var mayNotSendBefore: UInt64 = 0
+    /// When it last sent something new.
+    private var lastNewAt: UInt64 = 0
 
     init(_ settings: VirtualDeviceSettings, crypto: any Crypto, random: inout SplitMix64) {
         self.settings = settings
@@ -102,7 +104,7 @@ struct VirtualDevice {
     }
 
     private mutating func send(at now: UInt64, random: inout SplitMix64) -> DeviceTransmission? {
-        guard let dataRate = dataRate(state.spreadingFactor), let payload = nextFrame(random: &random),
+        guard let dataRate = dataRate(state.spreadingFactor), let payload = nextFrame(at: now, random: &random),
             let channel = channels.randomElement(using: &random)
         else {
             wakeAt = now + Self.microseconds(.seconds(60))
@@ -164,13 +166,14 @@ struct VirtualDevice {
 
     private mutating func planNext(at now: UInt64, random: inout SplitMix64) {
         let interval = Self.microseconds(settings.interval)
-        wakeAt = now + interval - interval / 10 + UInt64.random(in: 0...max(1, interval / 5), using: &random)
+        let next = lastNewAt + interval - interval / 10 + UInt64.random(in: 0...max(1, interval / 5), using: &random)
+        wakeAt = max(now, next)
     }
 
     // MARK: Frames up
 
     /// The bytes of the next frame; nil when the crypto library refuses.
-    private mutating func nextFrame(random: inout SplitMix64) -> [UInt8]? {
+    private mutating func nextFrame(at now: UInt64, random: inout SplitMix64) -> [UInt8]? {
         guard let keys, let address = state.devAddr else { return joinRequest() }
         if case .acknowledgement(let frame, let repetitions) = waiting, uplinkCounter > 0 {
             waiting = .acknowledgement(frame, repetitions: repetitions + 1)
@@ -188,6 +191,7 @@ struct VirtualDevice {
         guard let sealed = try? security.seal(frame, fCnt: number, keys: keys) else { return nil }
         owesAcknowledgement = false
         uplinkCounter &+= 1
+        lastNewAt = now
         lastPayload = payload
         state.uplinks += 1
         if isConfirmed {

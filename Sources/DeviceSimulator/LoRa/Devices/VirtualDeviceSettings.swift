@@ -9,7 +9,8 @@ public struct VirtualDeviceSettings: Hashable, Sendable {
     /// The channels on which it joins, and to begin with also sends data: of those that all devices of the region
     /// have, those that a gateway there usually hears.
     public var channels: [RadioFrequency]
-    /// Time between uplinks; each is up to a tenth shorter or longer. What the duty cycle asks for makes it longer.
+    /// Time from one uplink to the next; each is up to a tenth shorter or longer. The receive windows, which last 2 s,
+    /// and the duty cycle make it longer.
     public var interval: Duration = .seconds(30)
     /// When it begins, after the world's beginning; nil: within the first interval.
     public var begin: Duration?
