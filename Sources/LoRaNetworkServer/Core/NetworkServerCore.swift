@@ -21,7 +21,11 @@ struct NetworkServerCore {
     private var joinNonce: UInt32
     private var nextAddress: UInt32 = 0x0010_0000
     private var downlinkNumber: UInt64 = 0
+    /// When each gateway that devices of class C are heard by has sent what it was last given for them.
+    private var freeAt: [EUI64: MonotonicTime] = [:]
 
+    /// Gateways that are remembered for that; more are forgotten together.
+    private static let gatewayLimit = 1000
     /// Within this time the same frame again is another copy of it; later, the device has repeated it.
     private static let copies = Duration.milliseconds(400)
 
@@ -203,9 +207,13 @@ struct NetworkServerCore {
         guard let interval = settings.classCInterval,
             let modulation = settings.region.modulation(settings.region.rx2DataRate)
         else { return [] }
+        if freeAt.count > Self.gatewayLimit { freeAt = [:] }
         var downlinks: [ServerDownlink] = []
-        for (address, session) in sessions {
-            guard let due = session.nextClassC, due <= now, let gateway = session.gateway else { continue }
+        // By address: what the same input makes is the same.
+        let due = sessions.filter { $0.value.nextClassC.map { $0 <= now } ?? false }.sorted { $0.key < $1.key }
+        for (address, session) in due {
+            // One after the other: a gateway has one sender, and the next tick comes soon.
+            guard let gateway = session.gateway, freeAt[gateway] ?? now <= now else { continue }
             var session = session
             session.nextClassC = now + interval
             guard let frame = try? frame(to: &session, control: [], port: 99, payload: Array("class C".utf8)) else {
@@ -213,6 +221,9 @@ struct NetworkServerCore {
             }
             sessions[address] = session
             counters.downlinksClassC += 1
+            let airtime = TimeOnAir.microseconds(
+                bytes: frame.count, modulation: modulation, format: TimeOnAir.Format(hasCRC: false))
+            freeAt[gateway] = now + .microseconds(Int64(clamping: airtime + 100_000))
             downlinks.append(
                 downlink(
                     frame, gateway, session, .atOnce, settings.region.rx2Frequency, modulation,
