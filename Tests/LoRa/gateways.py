@@ -73,6 +73,11 @@ class SemtechForwarder(Gateway):
                 "gateway_ID": EUI.upper(), "server_address": host, "serv_port_up": port, "serv_port_down": port,
                 "keepalive_interval": 5, "stat_interval": 30, "forward_crc_valid": True, "gps_tty_path": "",
             }}, file)
+        # It runs this before it starts the radio.
+        reset = os.path.join(self.directory, "reset_lgw.sh")
+        with open(reset, "w") as file:
+            file.write("#!/bin/sh\n")
+        os.chmod(reset, 0o755)
         # It reads one file only: ours goes into the other.
         merge(os.path.join(self.directory, "global_conf.json"), os.path.join(self.directory, "local_conf.json"))
         return [binary], {"STUB_HAL_SOCKET": os.path.join(self.directory, "spidev")}

@@ -21,6 +21,8 @@ struct NetworkServerCore {
     private var joinNonce: UInt32
     private var nextAddress: UInt32 = 0x0010_0000
     private var downlinkNumber: UInt64 = 0
+    /// The sessions of class C that have been heard.
+    private var classC: [DevAddr] = []
     /// When each gateway that devices of class C are heard by has sent what it was last given for them.
     private var freeAt: [EUI64: MonotonicTime] = [:]
 
@@ -138,6 +140,7 @@ struct NetworkServerCore {
         counters.data += 1
         if let interval = settings.classCInterval, session.device.deviceClass == .c, session.nextClassC == nil {
             session.nextClassC = now + interval
+            classC.append(session.devAddr)
         }
         let isEcho = settings.echoEvery > 0 && session.frames % settings.echoEvery == 0 && opened.port != 0
         let echo = isEcho ? opened : nil
@@ -209,12 +212,14 @@ struct NetworkServerCore {
         else { return [] }
         if freeAt.count > Self.gatewayLimit { freeAt = [:] }
         var downlinks: [ServerDownlink] = []
-        // By address: what the same input makes is the same.
-        let due = sessions.filter { $0.value.nextClassC.map { $0 <= now } ?? false }.sorted { $0.key < $1.key }
-        for (address, session) in due {
+        for address in classC {
+            guard var session = sessions[address], let due = session.nextClassC else {
+                // It has joined anew since.
+                classC.removeAll { $0 == address }
+                continue
+            }
             // One after the other: a gateway has one sender, and the next tick comes soon.
-            guard let gateway = session.gateway, freeAt[gateway] ?? now <= now else { continue }
-            var session = session
+            guard due <= now, let gateway = session.gateway, freeAt[gateway] ?? now <= now else { continue }
             session.nextClassC = now + interval
             guard let frame = try? frame(to: &session, control: [], port: 99, payload: Array("class C".utf8)) else {
                 continue
