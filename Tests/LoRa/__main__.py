@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 
+import foreign
 import gateways
 import measure
 import network
@@ -57,6 +58,8 @@ def main():
     options.add_argument("--outage", type=int, default=60, help="seconds of an outage")
     options.add_argument("--rates", default="2000,5000,10000,20000,30000", help="uplinks a second of throughput")
     options.add_argument("--hal", help="a checkout of Semtech's sx1302_hal: measures its lora_pkt_fwd too")
+    options.add_argument("--station", help="Basics Station's simulation build, for the part foreign")
+    options.add_argument("--world", help="LoRaWorldProgram, for the part foreign")
     options.add_argument("--json", help="a file for all values")
     options.add_argument("--keep", action="store_true", help="keep the programs' files and output")
     options = options.parse_args()
@@ -122,6 +125,24 @@ def main():
                     maker, f"throughput-{maker.label}", counter, lambda gateway: measure.throughput(
                         gateway, counter, [int(rate) for rate in options.rates.split(",")])))
             report("throughput", "Sustained uplinks", rows)
+        if "foreign" in parts:
+            loops = {
+                "ours, GWMP": lambda place, world: foreign.ours(place, world, makers[0].settings["binary"], "gwmp"),
+                "ours, LNS": lambda place, world: foreign.ours(place, world, makers[0].settings["binary"], "lns"),
+            }
+            if len(makers) > 1:
+                forwarder = makers[1].settings
+                loops["lora_pkt_fwd"] = lambda place, world: foreign.semtech(place, world, **forwarder)
+            if options.station:
+                loops["Basics Station"] = lambda place, world: foreign.station(
+                    place, world, os.path.abspath(options.station))
+            rows = []
+            for label, prepare in loops.items():
+                try:
+                    rows.append(foreign.run(label, os.path.abspath(options.world), directory, prepare))
+                except (RigError, OSError) as error:
+                    failures.append(f"{label}: {error}")
+            report("foreign", "Ten virtual devices, a forwarder, and the package's network server", rows)
         reason = network.missing()
         if reason and {"outages", "servers"} & set(parts):
             print(f"\nOutages are left out: {reason}")
