@@ -1,7 +1,7 @@
 import CNetShim
 public import DeviceCore
 
-/// Hashes and random bytes from the system's OpenSSL.
+/// Hashes, ciphers and random bytes from the system's OpenSSL.
 public struct OpenSSLCrypto: Crypto {
     /// The one there is.
     public init() {}
@@ -22,6 +22,44 @@ public struct OpenSSLCrypto: Crypto {
             throw DeviceError(.unsupported, "OpenSSL refuses HMAC-SHA-512 on this system")
         }
         return digest
+    }
+
+    /// AES-128 of whole blocks, each by itself.
+    public func aes128Encrypt(key: [UInt8], _ blocks: [UInt8]) throws(DeviceError) -> [UInt8] {
+        try aes128(key: key, blocks, encrypt: true)
+    }
+
+    /// The reverse.
+    public func aes128Decrypt(key: [UInt8], _ blocks: [UInt8]) throws(DeviceError) -> [UInt8] {
+        try aes128(key: key, blocks, encrypt: false)
+    }
+
+    private func aes128(key: [UInt8], _ blocks: [UInt8], encrypt: Bool) throws(DeviceError) -> [UInt8] {
+        try Self.checkKey(key)
+        guard blocks.count % 16 == 0 else {
+            throw DeviceError(.invalidArgument, "\(blocks.count) bytes are not whole blocks of 16")
+        }
+        var result = [UInt8](repeating: 0, count: blocks.count)
+        guard cnet_aes128_ecb(key, blocks, blocks.count, encrypt ? 1 : 0, &result) == 0 else {
+            throw DeviceError(.unsupported, "OpenSSL refuses AES-128 on this system")
+        }
+        return result
+    }
+
+    /// AES-CMAC, 16 bytes.
+    public func aesCMAC(key: [UInt8], _ bytes: [UInt8]) throws(DeviceError) -> [UInt8] {
+        try Self.checkKey(key)
+        var mac = [UInt8](repeating: 0, count: 16)
+        guard cnet_aes_cmac(key, bytes, bytes.count, &mac) == 0 else {
+            throw DeviceError(.unsupported, "OpenSSL refuses AES-CMAC on this system")
+        }
+        return mac
+    }
+
+    private static func checkKey(_ key: [UInt8]) throws(DeviceError) {
+        guard key.count == 16 else {
+            throw DeviceError(.invalidArgument, "an AES-128 key has 16 bytes, this one \(key.count)")
+        }
     }
 
     /// Random bytes fit for secrets.

@@ -9,6 +9,9 @@ private struct NoCrypto: Crypto {
     func hmacSHA512(key: [UInt8], _ bytes: [UInt8]) throws(DeviceError) -> [UInt8] {
         [UInt8](repeating: key.reduce(0, &+), count: 56) + key
     }
+    func aes128Encrypt(key: [UInt8], _ blocks: [UInt8]) throws(DeviceError) -> [UInt8] { blocks }
+    func aes128Decrypt(key: [UInt8], _ blocks: [UInt8]) throws(DeviceError) -> [UInt8] { blocks }
+    func aesCMAC(key: [UInt8], _ bytes: [UInt8]) throws(DeviceError) -> [UInt8] { Array(key.prefix(16)) }
 }
 
 /// Drives a broker of a cluster: other nodes that behave and misbehave, a few clients, a clock.

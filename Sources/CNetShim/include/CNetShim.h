@@ -10,6 +10,13 @@ int cnet_sha1(const uint8_t *bytes, size_t count, uint8_t digest[20]);
 // Writes the 64 bytes of HMAC-SHA-512(key, bytes) to digest. Returns 0, or -1.
 int cnet_hmac_sha512(const uint8_t *key, size_t key_count, const uint8_t *bytes, size_t count, uint8_t digest[64]);
 
+// AES-128 of whole 16-byte blocks, each by itself (ECB, no padding): encrypts, or decrypts, count bytes to out. Returns
+// 0, or -1 when count is no multiple of 16 or the library refuses.
+int cnet_aes128_ecb(const uint8_t key[16], const uint8_t *bytes, size_t count, int encrypt, uint8_t *out);
+
+// Writes the 16 bytes of AES-CMAC(key, bytes) (RFC 4493) to mac. Returns 0, or -1.
+int cnet_aes_cmac(const uint8_t key[16], const uint8_t *bytes, size_t count, uint8_t mac[16]);
+
 // Fills the buffer from the library's cryptographic generator. Returns 0, or -1.
 int cnet_random(uint8_t *bytes, size_t count);
 
