@@ -70,6 +70,8 @@ struct GWMPUplinkStateMachine {
     private var oldPulls: [UInt16] = []
     private var nextPull = MonotonicTime.zero
     private var missedPulls = 0
+    /// A PUSH_DATA was missed and nothing has come since.
+    private var hasMissedPush = false
     private var nextResolve = MonotonicTime.zero
     private var isResolving = false
     private var nextStat: MonotonicTime
@@ -132,8 +134,7 @@ struct GWMPUplinkStateMachine {
             if oldPulls.count > 16 { oldPulls.removeFirst() }
             missedPull(now, &actions)
         }
-        let limit = now + (.zero - server.acknowledgementTime)
-        let late = pushes.prefix { $0.sentAt <= limit }
+        let late = pushes.prefix { now - $0.sentAt >= server.acknowledgementTime }
         if !late.isEmpty { missedPushes(late.count, now, &actions) }
         if now >= nextPull { sendPull(now, &actions) }
         return actions
@@ -145,6 +146,7 @@ struct GWMPUplinkStateMachine {
         pushes.removeFirst(count)
         if !frames.isEmpty { actions.append(.missed(frames)) }
         // Is the server gone, or was that one datagram lost? The answer to a PULL_DATA tells.
+        hasMissedPush = true
         if isUp, pull == nil { nextPull = now }
     }
 
@@ -153,7 +155,7 @@ struct GWMPUplinkStateMachine {
         missedPulls += 1
         nextPull = now
         // A single lost datagram is nothing; two in a row are.
-        guard missedPulls >= 2 || !isUp else { return }
+        guard missedPulls >= 2 || hasMissedPush || !isUp else { return }
         if isUp { down(&actions) }
         guard !endpoints.isEmpty else { return }
         current = (current + 1) % endpoints.count
@@ -163,18 +165,22 @@ struct GWMPUplinkStateMachine {
             actions.append(.renewSockets)
             if !isResolving { nextResolve = min(nextResolve, now) }
         }
-        nextPull = now + Self.probeInterval - server.acknowledgementTime
-        if nextPull < now { nextPull = now }
+        nextPull = now + max(.zero, Self.probeInterval - server.acknowledgementTime)
     }
 
     private mutating func down(_ actions: inout [Action]) {
         isUp = false
         actions.append(.changed(isUp: false))
         // What waits for an acknowledgement waits no longer, so that order is kept by who keeps it.
-        let frames = pushes.flatMap(\.frames)
         counters.missedAcks += UInt64(pushes.count)
-        pushes.removeAll(keepingCapacity: true)
+        let frames = takeUnacknowledged()
         if !frames.isEmpty { actions.append(.missed(frames)) }
+    }
+
+    /// Gives up on the frames that wait for an acknowledgement.
+    mutating func takeUnacknowledged() -> [ReceivedFrame] {
+        defer { pushes.removeAll(keepingCapacity: true) }
+        return pushes.flatMap(\.frames)
     }
 
     private mutating func sendPull(_ now: MonotonicTime, _ actions: inout [Action]) {
@@ -305,6 +311,7 @@ struct GWMPUplinkStateMachine {
     /// Something came from the server: it is up, at that address.
     private mutating func heard(_ source: IPAddress, sentAt: MonotonicTime?, now: MonotonicTime) -> [Action] {
         missedPulls = 0
+        hasMissedPush = false
         if let sentAt { roundTrip = now - sentAt }
         if !isUp, let index = endpoints.firstIndex(of: source) { current = index }
         guard !isUp else { return [] }
