@@ -80,7 +80,7 @@ let package = Package(
         .target(
             name: "DeviceWeb", dependencies: ["CWebAssets", "DeviceTransport", nioCore],
             swiftSettings: strict),
-        .target(name: "DeviceSimulator", dependencies: ["DeviceCore"], swiftSettings: strict),
+        .target(name: "DeviceSimulator", dependencies: ["DeviceCore", "DeviceProtocols"], swiftSettings: strict),
         .target(
             name: "DeviceSDK",
             dependencies: [
@@ -144,7 +144,9 @@ let package = Package(
             name: "OutboxTests", dependencies: ["Outbox", "OutboxWriter", "DeviceCore", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "DeviceSimulatorTests", dependencies: ["DeviceSimulator", "DeviceCore"], swiftSettings: strict),
+            name: "DeviceSimulatorTests",
+            dependencies: ["DeviceSimulator", "DeviceProtocols", "DeviceTransport", "DeviceCore", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "DeviceSDKTests", dependencies: ["CDeviceShim", "DeviceSDK", "DeviceSimulator", "DeviceCore"],
             swiftSettings: strict),
