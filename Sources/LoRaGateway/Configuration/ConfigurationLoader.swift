@@ -12,6 +12,15 @@ struct ConfigurationLoader {
     private static let radioKeys = ["SX130x_conf", "SX1302_conf", "SX1301_conf"]
     private static let semtechKeys = radioKeys + ["gateway_conf", "debug_conf"]
 
+    /// Whether a file is one of the gateway's, and not one whose keys are flags. False for what cannot be read.
+    func isGatewayFile(_ path: String) -> Bool {
+        guard let bytes = try? readFile(path),
+            let members = try? JSONValue(parsing: bytes, named: path, options: .settingsFile).objectValue
+        else { return false }
+        let keys = Self.semtechKeys + ["uplinks", "semtech", "gateway", "radio", "region"]
+        return members.keys.contains { keys.contains($0) }
+    }
+
     /// The configuration, and all that is wrong with it; usable only without problems.
     func load(_ path: String) -> (GatewayConfiguration, ConfigurationProblems) {
         let problems = ConfigurationProblems()

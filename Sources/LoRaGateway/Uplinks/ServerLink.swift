@@ -17,10 +17,16 @@ protocol ServerLink: AnyObject {
     /// Sends frames in order. Each comes back to the owner as delivered or missed, where the link can know.
     func send(_ frames: [ReceivedFrame])
     /// Tells the server what became of a frame that it wanted sent.
-    func tell(_ outcome: DownlinkOutcome, of ticket: DownlinkTicket)
+    func tell(_ fate: DownlinkFate, of ticket: DownlinkTicket)
     /// For the page.
     var state: ServerLinkState { get }
     var counters: [(name: String, value: UInt64)] { get }
+    /// What the link itself keeps on disk; nil for one that keeps nothing.
+    var stored: FrameStore.Counters? { get }
+}
+
+extension ServerLink {
+    var stored: FrameStore.Counters? { nil }
 }
 
 /// Who owns a link: gets what comes from the server.
@@ -28,7 +34,7 @@ protocol ServerLinkOwner: AnyObject {
     func linkChanged(isReady: Bool)
     func delivered(_ frames: [ReceivedFrame])
     func missed(_ frames: [ReceivedFrame])
-    func requested(_ request: DownlinkRequest)
+    func requested(_ downlink: ServerDownlink)
     func warn(_ kind: String, _ message: String)
 }
 

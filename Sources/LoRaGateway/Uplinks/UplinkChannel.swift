@@ -5,7 +5,7 @@ import NIOCore
 /// Who has the up-links.
 protocol UplinkChannelOwner: AnyObject {
     /// A server wants a frame sent.
-    func requested(_ request: DownlinkRequest, from channel: UplinkChannel)
+    func requested(_ downlink: ServerDownlink, from channel: UplinkChannel)
     /// Something is wrong; kinds are the program's own words.
     func warn(_ kind: String, _ message: String, from channel: UplinkChannel)
     /// The server can be reached, or cannot any more.
@@ -171,20 +171,23 @@ final class UplinkChannel: ServerLinkOwner {
         if isReady { pump() }
     }
 
+    /// What waits on disk; nil where nothing is kept.
+    var stored: FrameStore.Counters? { store?.counters ?? link?.stored }
+
     // MARK: Downlinks
 
-    func requested(_ request: DownlinkRequest) {
+    func requested(_ downlink: ServerDownlink) {
         guard !configuration.filter.isUplinkOnly else {
             counters.ignoredDownlinks += 1
             warn("uplink-only", "it wants a frame sent, but is for uplinks only")
-            return tell(.refused(.unknown), of: request.ticket)
+            return tell(.unwanted, of: downlink.ticket)
         }
         counters.downlinks += 1
-        owner.requested(request, from: self)
+        owner.requested(downlink, from: self)
     }
 
     /// Tells the server what became of its frame.
-    func tell(_ outcome: DownlinkOutcome, of ticket: DownlinkTicket) { link?.tell(outcome, of: ticket) }
+    func tell(_ fate: DownlinkFate, of ticket: DownlinkTicket) { link?.tell(fate, of: ticket) }
 
     func warn(_ kind: String, _ message: String) { owner.warn(kind, message, from: self) }
 

@@ -74,8 +74,8 @@ final class GWMPLink: ServerLink {
 
     func send(_ frames: [ReceivedFrame]) { perform(machine.push(frames, now: context.clock.now)) }
 
-    func tell(_ outcome: DownlinkOutcome, of ticket: DownlinkTicket) {
-        guard case .gwmp(let token) = ticket, let ack = outcome.acknowledgement else { return }
+    func tell(_ fate: DownlinkFate, of ticket: DownlinkTicket) {
+        guard case .gwmp(let token) = ticket, let ack = fate.acknowledgement else { return }
         perform(machine.acknowledge(token, ack))
     }
 
@@ -91,7 +91,8 @@ final class GWMPLink: ServerLink {
                 owner.linkChanged(isReady: isUp)
             case .delivered(let frames): owner.delivered(frames)
             case .missed(let frames): owner.missed(frames)
-            case .downlink(let txpk, let token): owner.requested(DownlinkRequest(txpk, ticket: .gwmp(token)))
+            case .downlink(let txpk, let token): owner.requested(
+                    ServerDownlink(candidates: [DownlinkRequest(txpk, id: 0)], ticket: .gwmp(token)))
             case .refused(let error): owner.warn("txpk-\(error.kind)", "a frame to send that cannot be read: \(error)")
             case .warning(let kind, let message): owner.warn(kind, message)
             }

@@ -292,7 +292,7 @@ struct GWMPUplinkStateMachine {
                 guard case .pullResp(let txpk) = try GWMPContent(.pullResp, rest) else { return actions }
                 actions.append(.downlink(txpk, token: header.token))
             } catch {
-                actions += acknowledge(header.token, GWMPTxpkAck(error: .unknown))
+                actions += acknowledge(header.token, GWMPTxpkAck(refusing: error))
                 actions.append(.refused(error))
             }
             return actions
