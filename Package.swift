@@ -81,6 +81,11 @@ let package = Package(
             name: "DeviceWeb", dependencies: ["CWebAssets", "DeviceTransport", nioCore],
             swiftSettings: strict),
         .target(name: "DeviceSimulator", dependencies: ["DeviceCore", "DeviceProtocols"], swiftSettings: strict),
+        // A virtual LoRaWAN network, to try a gateway with.
+        .target(
+            name: "LoRaNetworkServer",
+            dependencies: ["DeviceCore", "DeviceProtocols", "DeviceTransport", nioCore, logging],
+            swiftSettings: strict),
         .target(
             name: "DeviceSDK",
             dependencies: [
@@ -146,6 +151,13 @@ let package = Package(
         .testTarget(
             name: "DeviceSimulatorTests",
             dependencies: ["DeviceSimulator", "DeviceProtocols", "DeviceTransport", "DeviceCore", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "LoRaNetworkServerTests",
+            dependencies: [
+                "LoRaNetworkServer", "DeviceSimulator", "DeviceTransport", "DeviceProtocols", "DeviceCore",
+                "TestSupport", nioCore, nioPosix, logging,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "DeviceSDKTests", dependencies: ["CDeviceShim", "DeviceSDK", "DeviceSimulator", "DeviceCore"],

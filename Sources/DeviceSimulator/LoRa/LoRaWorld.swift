@@ -35,6 +35,8 @@ public struct LoRaWorld {
     private var places: [Place] = []
     private var plan: RadioPlan?
     private var heard: [RadioUplink] = []
+    /// The devices that hear what is on the air.
+    private var listeners: [Int] = []
     private var faults: Set<VirtualFault> = []
     private var failingStarts = 0
     private var starts: UInt64 = 0
@@ -140,6 +142,7 @@ public struct LoRaWorld {
         plan = nil
         stoppedAt = stoppedAt ?? now
         transmitter.stop()
+        forgetReceptions()
         receiver.fallSilent(.stopped)
     }
 
@@ -186,7 +189,19 @@ public struct LoRaWorld {
 
     /// Takes back what waits or is on the air.
     public mutating func abortTransmit(rfChain: UInt8) {
-        if transmitter.abort(rfChain) { hearAgain() }
+        guard transmitter.abort(rfChain) else { return }
+        forgetReceptions(of: rfChain)
+        hearAgain()
+    }
+
+    /// A frame that was cut off is none.
+    private mutating func forgetReceptions(of chain: UInt8? = nil) {
+        listeners.removeAll { index in
+            guard chain == nil || places[index].reception?.chain == chain else { return false }
+            places[index].reception = nil
+            places[index].device.isReceiving = false
+            return true
+        }
     }
 
     /// The tie to GPS time, with ``VirtualConcentratorSettings/gpsTime``.
@@ -203,6 +218,7 @@ public struct LoRaWorld {
             if let window = places[index].device.window(for: frame.downlink, start: frame.start) {
                 places[index].reception = (chain, number, window)
                 places[index].device.isReceiving = true
+                listeners.append(index)
             }
         }
     }
@@ -212,8 +228,13 @@ public struct LoRaWorld {
         hearAgain()
         let modulation = frame.downlink.modulation
         let noise = settings.link.noise(bandwidth: RadioLink.bandwidth(modulation))
-        for index in places.indices {
-            guard let reception = places[index].reception, reception.chain == chain else { continue }
+        let hearing = listeners
+        listeners = []
+        for index in hearing {
+            guard let reception = places[index].reception, reception.chain == chain else {
+                listeners.append(index)
+                continue
+            }
             places[index].reception = nil
             places[index].device.isReceiving = false
             let strength = Double(frame.downlink.power) - places[index].loss + settings.link.fading * random.gaussian()
@@ -266,7 +287,8 @@ public struct LoRaWorld {
 
     /// What modems make of noise: a frame at the edge of what is readable, often without a coding rate or checksum.
     private mutating func putGhostOnAir() {
-        guard let channel = plan?.channels.randomElement(using: &random),
+        let channels = (plan?.channels ?? []).filter { if case .multiSF = $0.modem { true } else { false } }
+        guard let channel = channels.randomElement(using: &random),
             case .multiSF(let factors) = channel.modem, let factor = factors.randomElement(using: &random)
         else { return }
         let modulation = LoRaModulation.lora(LoRaDataRate(spreadingFactor: factor, bandwidth: 125))

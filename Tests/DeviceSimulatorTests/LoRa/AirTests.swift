@@ -30,7 +30,7 @@ import Testing
 
     /// Plays frames and the concentrator's own transmissions in their order.
     private func play(
-        _ sent: [Sent], sending: [ClosedRange<UInt64>] = [], demodulators: Int = 16, plan: RadioPlan = .europe
+        _ sent: [Sent], sending: [ClosedRange<UInt64>] = [], demodulators: Int = 16, plan: RadioPlan = RadioPlan(.eu868)
     ) -> (heard: [Heard], counters: VirtualAirCounters) {
         var receiver = VirtualReceiver(demodulators: demodulators, link: RadioLink())
         receiver.listen(plan, at: 0)
@@ -135,7 +135,7 @@ import Testing
     @Test func demodulatorsAreLimited() {
         let sent = (0..<8).flatMap { channel in
             [UInt8(7), 8, 9].map { factor in
-                Sent(start: UInt64(channel), factor: factor, hertz: RadioPlan.europe.channels[channel].frequency.hertz)
+                Sent(start: UInt64(channel), factor: factor, hertz: RadioPlan(.eu868).channels[channel].frequency.hertz)
             }
         }
         let (heard, counters) = play(sent, demodulators: 16)
@@ -159,7 +159,7 @@ import Testing
         let (heard, counters) = play([Sent(start: 0, hertz: 869_525_000), Sent(start: 0, hertz: 868_110_000)])
         #expect(heard == [Heard(number: 1, crc: .ok)])
         #expect(counters.notInPlan == 1)
-        var secret = RadioPlan.europe
+        var secret = RadioPlan(.eu868)
         secret.isPublic = false
         #expect(play([Sent(start: 0)], plan: secret).counters.notInPlan == 1)
     }

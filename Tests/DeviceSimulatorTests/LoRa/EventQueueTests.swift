@@ -1,4 +1,5 @@
 import DeviceCore
+import DeviceProtocols
 import Testing
 
 @testable import DeviceSimulator

@@ -28,7 +28,7 @@ struct VirtualDevice {
     var isReceiving = false
 
     private let security: LoRaWANSecurity
-    private let region: DeviceRegion
+    private var region: Region { settings.region }
     private var phase = Phase.idle
     private var windows: [DeviceWindow] = []
     private var waiting = Waiting.nothing
@@ -38,21 +38,20 @@ struct VirtualDevice {
     private var downlinkCounter: UInt32 = 0
     private var devNonce: UInt16
     private var rx1Offset: UInt8 = 0
-    private var rx2: (frequency: RadioFrequency, dataRate: UInt8)
+    private var rx2DataRate: UInt8
     private var rxDelay: UInt64 = 1_000_000
     private var owesAcknowledgement = false
     private var lastPayload: [UInt8] = []
     private var mayNotSendBefore: UInt64 = 0
+    /// When it last sent something new.
+    private var lastNewAt: UInt64 = 0
 
-    init(
-        _ settings: VirtualDeviceSettings, crypto: any Crypto, region: DeviceRegion = .eu868, random: inout SplitMix64
-    ) {
+    init(_ settings: VirtualDeviceSettings, crypto: any Crypto, random: inout SplitMix64) {
         self.settings = settings
-        self.region = region
         security = LoRaWANSecurity(crypto)
         state = VirtualDeviceState(settings.device)
-        channels = region.channels
-        rx2 = region.rx2
+        channels = settings.channels
+        rx2DataRate = settings.region.rx2DataRate
         devNonce = UInt16.random(in: .min ... .max, using: &random)
         let interval = Self.microseconds(settings.interval)
         wakeAt = settings.begin.map(Self.microseconds) ?? UInt64.random(in: 0...interval, using: &random)
@@ -69,12 +68,17 @@ struct VirtualDevice {
     /// Takes the fastest spreading factor for a loss on the way, unless one was given.
     mutating func chooseSpreadingFactor(loss: Double, link: RadioLink) {
         let ratio = settings.power - loss - link.noise(bandwidth: 125_000)
-        let fastest = (UInt8(7)...12).first { factor in
-            let rate = LoRaDataRate(spreadingFactor: factor, bandwidth: 125)
-            return region.dataRates.values.contains(.lora(rate)) && ratio >= RadioLink.requiredSNR(.lora(rate)) + 5
-        }
-        state.spreadingFactor = settings.spreadingFactor ?? fastest ?? 12
+        let factors = (UInt8(7)...12).filter { dataRate($0) != nil }
+        let fastest = factors.first { ratio >= RadioLink.requiredSNR(Self.modulation($0)) + 5 }
+        state.spreadingFactor = settings.spreadingFactor ?? fastest ?? factors.last ?? 7
     }
+
+    private static func modulation(_ factor: UInt8) -> LoRaModulation {
+        .lora(LoRaDataRate(spreadingFactor: factor, bandwidth: 125))
+    }
+
+    /// The number of a spreading factor in the region; nil where devices do not use it.
+    private func dataRate(_ factor: UInt8) -> UInt8? { region.dataRate(Self.modulation(factor), .up) }
 
     // MARK: Steps
 
@@ -100,35 +104,40 @@ struct VirtualDevice {
     }
 
     private mutating func send(at now: UInt64, random: inout SplitMix64) -> DeviceTransmission? {
-        let dataRate = region.dataRate(spreadingFactor: state.spreadingFactor)
-        guard let payload = nextFrame(random: &random), let modulation = region.dataRates[dataRate],
+        guard let dataRate = dataRate(state.spreadingFactor), let payload = nextFrame(at: now, random: &random),
             let channel = channels.randomElement(using: &random)
         else {
             wakeAt = now + Self.microseconds(.seconds(60))
             return nil
         }
+        let modulation = Self.modulation(state.spreadingFactor)
         let duration = TimeOnAir.microseconds(bytes: payload.count, modulation: modulation)
         let transmission = DeviceTransmission(
             frequency: channel, modulation: modulation, power: settings.power, payload: payload, duration: duration)
         phase = .sending(transmission, dataRate: dataRate)
         windows = []
         wakeAt = now + duration
-        if settings.keepsDutyCycle { mayNotSendBefore = now + duration * max(1, region.dutyCycleDivisor) }
+        if settings.keepsDutyCycle, let band = region.bandIndex(of: channel),
+            let thousandths = region.bands[band].dutyCycle  // safe: its own index
+        {
+            mayNotSendBefore = now + duration * 1000 / UInt64(max(1, thousandths))
+        }
         return transmission
     }
 
     private mutating func openWindows(after transmission: DeviceTransmission, _ dataRate: UInt8, at now: UInt64) {
         phase = .listening
-        // JOIN_ACCEPT_DELAY1 is 5 s in all regions.
-        let delay = keys == nil ? 5_000_000 : rxDelay
-        if let (frequency, modulation) = region.rx1(
-            frequency: transmission.frequency, dataRate: dataRate, offset: keys == nil ? 0 : rx1Offset)
+        let delay = keys == nil ? Region.joinAcceptDelay : rxDelay
+        if let rate = region.rx1DataRate(uplink: dataRate, offset: keys == nil ? 0 : rx1Offset),
+            let modulation = region.modulation(rate),
+            let frequency = region.rx1Frequency(uplink: transmission.frequency)
         {
             windows.append(DeviceWindow(.first, at: now + delay, frequency: frequency, modulation: modulation))
         }
-        if let modulation = region.dataRates[rx2.dataRate] {
+        if let modulation = region.modulation(rx2DataRate) {
             windows.append(
-                DeviceWindow(.second, at: now + delay + 1_000_000, frequency: rx2.frequency, modulation: modulation))
+                DeviceWindow(
+                    .second, at: now + delay + 1_000_000, frequency: region.rx2Frequency, modulation: modulation))
         }
         wakeAt = windows.map(\.closes).max() ?? now
     }
@@ -157,13 +166,14 @@ struct VirtualDevice {
 
     private mutating func planNext(at now: UInt64, random: inout SplitMix64) {
         let interval = Self.microseconds(settings.interval)
-        wakeAt = now + interval - interval / 10 + UInt64.random(in: 0...max(1, interval / 5), using: &random)
+        let next = lastNewAt + interval - interval / 10 + UInt64.random(in: 0...max(1, interval / 5), using: &random)
+        wakeAt = max(now, next)
     }
 
     // MARK: Frames up
 
     /// The bytes of the next frame; nil when the crypto library refuses.
-    private mutating func nextFrame(random: inout SplitMix64) -> [UInt8]? {
+    private mutating func nextFrame(at now: UInt64, random: inout SplitMix64) -> [UInt8]? {
         guard let keys, let address = state.devAddr else { return joinRequest() }
         if case .acknowledgement(let frame, let repetitions) = waiting, uplinkCounter > 0 {
             waiting = .acknowledgement(frame, repetitions: repetitions + 1)
@@ -181,6 +191,7 @@ struct VirtualDevice {
         guard let sealed = try? security.seal(frame, fCnt: number, keys: keys) else { return nil }
         owesAcknowledgement = false
         uplinkCounter &+= 1
+        lastNewAt = now
         lastPayload = payload
         state.uplinks += 1
         if isConfirmed {
@@ -207,10 +218,10 @@ struct VirtualDevice {
     func window(for downlink: RadioDownlink, start: UInt64) -> DeviceWindow? {
         if case .sending = phase { return nil }
         if let window = windows.first(where: { $0.hears(downlink, start: start) }) { return window }
-        guard settings.device.deviceClass == .c, keys != nil, let modulation = region.dataRates[rx2.dataRate] else {
+        guard settings.device.deviceClass == .c, keys != nil, let modulation = region.modulation(rx2DataRate) else {
             return nil
         }
-        let always = DeviceWindow(continuous: rx2.frequency, modulation)
+        let always = DeviceWindow(continuous: region.rx2Frequency, modulation)
         return always.hears(downlink, start: start) ? always : nil
     }
 
@@ -252,9 +263,9 @@ struct VirtualDevice {
         uplinkCounter = 0
         downlinkCounter = 0
         rx1Offset = opened.rx1DataRateOffset
-        rx2.dataRate = opened.rx2DataRate
+        rx2DataRate = opened.rx2DataRate
         rxDelay = UInt64(max(1, opened.rxDelay)) * 1_000_000
-        channels = region.channels + opened.channels
+        channels = settings.channels + opened.channels
         return true
     }
 

@@ -4,7 +4,13 @@ public import DeviceProtocols
 public struct VirtualDeviceSettings: Hashable, Sendable {
     /// Its numbers and keys, which its network has to know too.
     public var device: LoRaWANDevice
-    /// Time between uplinks; each is up to a tenth shorter or longer. What the duty cycle asks for makes it longer.
+    /// Its region.
+    public var region: Region
+    /// The channels on which it joins, and to begin with also sends data: of those that all devices of the region
+    /// have, those that a gateway there usually hears.
+    public var channels: [RadioFrequency]
+    /// Time from one uplink to the next; each is up to a tenth shorter or longer. The receive windows, which last 2 s,
+    /// and the duty cycle make it longer.
     public var interval: Duration = .seconds(30)
     /// When it begins, after the world's beginning; nil: within the first interval.
     public var begin: Duration?
@@ -26,8 +32,10 @@ public struct VirtualDeviceSettings: Hashable, Sendable {
     public var repetitions = 3
 
     /// A device with the defaults.
-    public init(_ device: LoRaWANDevice, distance: Double) {
+    public init(_ device: LoRaWANDevice, region: Region = .eu868, distance: Double) {
         self.device = device
+        self.region = region
         self.distance = distance
+        channels = region.uplinkChannels.map(\.frequency).filter(region.gatewayChannels.contains)
     }
 }
