@@ -67,13 +67,6 @@ public final class UDPListener: Sendable {
     /// Returns when the socket is closed: by ``close()``, or because the system took it away.
     public func waitUntilClosed() async { try? await channel.closeFuture.get() }
 
-    /// Sends a datagram that answers none, from any thread; it is lost where the system does not take it.
-    public func send(_ datagram: UDPDatagram) {
-        channel.eventLoop.execute { [channel] in
-            if channel.isWritable { channel.writeAndFlush(datagram, promise: nil) }
-        }
-    }
-
     /// Stops listening.
     public func close() async { try? await channel.close().get() }
 }

@@ -32,6 +32,8 @@ final class DownlinkDesk {
     private var timerAt: UInt64?
     private var starts: UInt64
     private var lastCount: UInt64 = 0
+    private var given: RadioTimeReference?
+    private static let referenceLife: UInt64 = 300_000_000
 
     init(radio: any Radio, settings: DownlinkSettings, eventLoop: any EventLoop) {
         self.radio = radio
@@ -44,7 +46,7 @@ final class DownlinkDesk {
     func submit(_ downlink: ServerDownlink, from channel: UplinkChannel?) {
         noticeRestart()
         let now = radio.now()
-        let reference = radio.timeReference
+        let reference = self.reference
         nextID += 1
         let id = nextID
         var refusal: DownlinkRefusal?
@@ -70,8 +72,24 @@ final class DownlinkDesk {
     /// Tells who asked, and who listens.
     private func tell(_ id: UInt64, _ fate: DownlinkFate) {
         guard let order = orders[id] else { return }
-        order.channel?.tell(fate, of: order.ticket)
+        order.channel?.tell(fate, of: order.ticket, frame: order.frame)
         told(id, fate, order.frame, order.channel)
+    }
+
+    /// The radio's tie to GPS time, else a server's, which is good for some minutes.
+    var reference: RadioTimeReference? {
+        if let own = radio.timeReference { return own }
+        guard let given, radio.now() &- given.count < Self.referenceLife else { return nil }
+        return given
+    }
+
+    /// A server says what GPS time it is.
+    func use(_ reference: RadioTimeReference) { given = reference }
+
+    /// Judges by other rules from now on; what waits goes with the radio's restart that comes with them.
+    func use(_ settings: DownlinkSettings) {
+        perform(queue.restart(last: radio.now(), now: radio.now()))
+        queue = DownlinkQueue(settings)
     }
 
     /// Frames that wait or are on the air.
@@ -91,6 +109,7 @@ final class DownlinkDesk {
         defer { lastCount = count }
         guard now != starts else { return }
         starts = now
+        given = nil
         perform(queue.restart(last: lastCount, now: count))
     }
 

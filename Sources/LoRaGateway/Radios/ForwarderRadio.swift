@@ -66,7 +66,7 @@ final class ForwarderRadio: Radio, Sendable {
         }
         state.withLock { state in
             state.listener = listener
-            state.send = { datagram in listener.send(datagram) }
+            state.send = { datagram in listener.send([datagram]) }
             state.counters.starts += 1
             state.heardAt = nil
         }

@@ -24,7 +24,7 @@ final class EventOutput<Event: PrintableEvent>: Sendable {
 
     func report(_ event: Event) { events.send(event) }
 
-    func report(contentsOf batch: [GatewayEvent]) { events.send(contentsOf: batch) }
+    func report(contentsOf batch: [Event]) { events.send(contentsOf: batch) }
 
     /// No more events; ``run()`` ends when those that wait are printed.
     func finish() { events.finish() }

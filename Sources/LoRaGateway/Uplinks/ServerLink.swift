@@ -17,7 +17,7 @@ protocol ServerLink: AnyObject {
     /// Sends frames in order. Each comes back to the owner as delivered or missed, where the link can know.
     func send(_ frames: [ReceivedFrame])
     /// Tells the server what became of a frame that it wanted sent.
-    func tell(_ fate: DownlinkFate, of ticket: DownlinkTicket)
+    func tell(_ fate: DownlinkFate, of ticket: DownlinkTicket, frame: RadioDownlink)
     /// For the page.
     var state: ServerLinkState { get }
     var counters: [(name: String, value: UInt64)] { get }

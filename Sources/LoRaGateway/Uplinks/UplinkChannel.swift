@@ -180,14 +180,17 @@ final class UplinkChannel: ServerLinkOwner {
         guard !configuration.filter.isUplinkOnly else {
             counters.ignoredDownlinks += 1
             warn("uplink-only", "it wants a frame sent, but is for uplinks only")
-            return tell(.unwanted, of: downlink.ticket)
+            guard let frame = downlink.candidates.first?.frame else { return }
+            return tell(.unwanted, of: downlink.ticket, frame: frame)
         }
         counters.downlinks += 1
         owner.requested(downlink, from: self)
     }
 
     /// Tells the server what became of its frame.
-    func tell(_ fate: DownlinkFate, of ticket: DownlinkTicket) { link?.tell(fate, of: ticket) }
+    func tell(_ fate: DownlinkFate, of ticket: DownlinkTicket, frame: RadioDownlink) {
+        link?.tell(fate, of: ticket, frame: frame)
+    }
 
     func warn(_ kind: String, _ message: String) { owner.warn(kind, message, from: self) }
 

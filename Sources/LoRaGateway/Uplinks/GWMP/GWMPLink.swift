@@ -74,7 +74,7 @@ final class GWMPLink: ServerLink {
 
     func send(_ frames: [ReceivedFrame]) { perform(machine.push(frames, now: context.clock.now)) }
 
-    func tell(_ fate: DownlinkFate, of ticket: DownlinkTicket) {
+    func tell(_ fate: DownlinkFate, of ticket: DownlinkTicket, frame: RadioDownlink) {
         guard case .gwmp(let token) = ticket, let ack = fate.acknowledgement else { return }
         perform(machine.acknowledge(token, ack))
     }
