@@ -113,7 +113,7 @@ let package = Package(
             name: "LoRaGateway",
             dependencies: [
                 "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSimulator", "DeviceTransport", "DeviceWeb",
-                "Outbox", nioCore, nioPosix, logging, signals, arguments,
+                "LoRaNetworkServer", "Outbox", nioCore, nioPosix, logging, signals, arguments,
             ],
             swiftSettings: strict),
         .executableTarget(

@@ -30,6 +30,20 @@ final class GatewayCore: UplinkChannelOwner {
     /// Counts of the last report to the servers, which want those since then; one for each up-link.
     private var reported: [String: StatCounts] = [:]
     var position: GatewayConfiguration.Position?
+    /// Whether a server may say which channels the radio has, because no file does; and which one has.
+    var adoptsPlan = false
+    var planOwner: String?
+    private var session: (starts: UInt64, number: UInt8) = (0, 0)
+
+    /// A number of the radio's start, never 0, by chance: times from before it are known as such.
+    var radioSession: UInt8 {
+        let starts = host.radio.counters.starts
+        if session.number == 0 || session.starts != starts {
+            let others = (UInt8(1) ... .max).filter { $0 != session.number }
+            session = (starts, others.randomElement() ?? 1)
+        }
+        return session.number
+    }
 
     struct StatCounts {
         var received: UInt64 = 0

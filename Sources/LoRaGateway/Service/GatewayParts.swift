@@ -49,12 +49,14 @@ struct GatewayParts {
             eui: eui, eventLoop: eventLoop, clock: clock, resolver: .shared,
             logger: Logger(label: "lora") { _ in SwiftLogNoOpLogHandler() }, stateDirectory: stateDirectory)
         let position = configuration.position
+        let adoptsPlan = configuration.plan == nil && configuration.region == nil
         let report = report
         do {
             let bound = try await eventLoop.submit { [eventLoop] in
                 let core = GatewayCore(
                     context: context, host: host, settings: settings, makeLink: Self.link, report: { report($0) })
                 core.position = position
+                core.adoptsPlan = adoptsPlan
                 return NIOLoopBound(core, eventLoop: eventLoop)
             }.get()
             sink.withLock { $0 = bound }
@@ -90,8 +92,11 @@ struct GatewayParts {
             return GWMPLink(server, context: core.context, owner: channel) { [unowned core, unowned channel] in
                 core.stat(for: channel)
             }
-        case .lns, .cluster:
-            return GWMPLink(GWMPServer(host: "127.0.0.1"), context: core.context, owner: channel) { GWMPStat() }
+        case .lns(let server):
+            return LNSLink(
+                server, name: configuration.name, context: core.context, owner: channel, environment: core)
+        case .cluster(let server):
+            return ClusterLink(server, name: configuration.name, store: configuration.store, context: core.context, owner: channel)
         }
     }
 }

@@ -46,8 +46,10 @@ struct GatewayService: Sendable {
             options.source == .builtIn ? nil : try ProcessLock(directory: directory)
         }
         defer { withExtendedLifetime(lock) {} }
-        let configuration = try ServiceSettings(options).configuration()
+        var configuration = try ServiceSettings(options).configuration()
         let clock = DeviceClock(ContinuousClock())
+        let server = options.source == .builtIn ? try await BuiltInServer.start(options, clock, eventLoop) : nil
+        if let server { configuration.uplinks = [server.uplink(options.builtInProtocol)] }
         let start = clock.now
         let core = try await GatewayParts(
             options: options, configuration: configuration, stateDirectory: stateDirectory, clock: clock,
@@ -62,7 +64,8 @@ struct GatewayService: Sendable {
                 eventLoop.execute { core.bound.value.received(batch) }
             }
         }
-        try? await eventLoop.flatSubmit { core.bound.value.use(configuration.uplinks) }.get()
+        let uplinks = configuration.uplinks
+        try? await eventLoop.flatSubmit { core.bound.value.use(uplinks) }.get()
         let page: HTTPListener?
         do throws(DeviceError) { page = try await startPage(core, configuration, eventLoop) } catch {
             radio.cancel()
@@ -78,6 +81,10 @@ struct GatewayService: Sendable {
         await radio.value
         // What was heard before the radio stopped is handed over first, since the event loop keeps the order.
         try? await eventLoop.flatSubmit { core.bound.value.stop() }.get()
+        if let server {
+            output.report(.notice("Network server: \(await server.summary)"))
+            await server.close()
+        }
         let (frames, downlinks) =
             (try? await eventLoop.submit {
                 (core.bound.value.sieve.counters.passed, core.bound.value.desk.queue.counters.emitted)
@@ -155,6 +162,7 @@ struct GatewayService: Sendable {
     }
 
     private func reload(_ core: GatewayHandle, _ eventLoop: any EventLoop) async {
+        guard options.source != .builtIn else { return }
         do throws(DeviceError) {
             let configuration = try ServiceSettings(options).configuration()
             try? await eventLoop.flatSubmit { core.bound.value.use(configuration.uplinks) }.get()

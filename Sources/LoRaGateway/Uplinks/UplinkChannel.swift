@@ -195,7 +195,7 @@ final class UplinkChannel: ServerLinkOwner {
     func warn(_ kind: String, _ message: String) { owner.warn(kind, message, from: self) }
 
     /// A name as one part of a path; different names are different parts.
-    private static func directoryName(_ name: String) -> String {
+    static func directoryName(_ name: String) -> String {
         name.utf8.map { byte in
             let character = Character(Unicode.Scalar(byte))
             let isPlain = byte < 0x80 && (character.isLetter || character.isNumber || character == "-")
