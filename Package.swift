@@ -112,7 +112,8 @@ let package = Package(
         .executableTarget(
             name: "LoRaGateway",
             dependencies: [
-                "DeviceCore", "DeviceProtocols", "DeviceTransport", nioCore, nioPosix, signals, arguments,
+                "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSimulator", "DeviceTransport", "DeviceWeb",
+                "LoRaNetworkServer", "Outbox", nioCore, nioPosix, logging, signals, arguments,
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -189,7 +190,8 @@ let package = Package(
         .testTarget(
             name: "LoRaGatewayTests",
             dependencies: [
-                "LoRaGateway", "DeviceCore", "DeviceProtocols", "DeviceTransport", "TestSupport", nioCore, arguments,
+                "LoRaGateway", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSimulator", "DeviceTransport",
+                "Outbox", "SMQBroker", "TestSupport", nioCore, nioPosix, logging, arguments,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -45,6 +45,7 @@ struct FileSetting {
         switch value {
         case .string(let text): text
         case .integer(let number): number.description
+        case .unsigned(let number): number.description
         case .number(let number): number.description
         default: nil
         }

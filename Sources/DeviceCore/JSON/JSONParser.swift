@@ -4,7 +4,7 @@ extension JSONValue {
     ///
     /// - The same name twice in one object is an error: in a settings file one of the two is a mistake.
     ///   (parson, which reads Semtech's `global_conf.json`, refuses it too.)
-    /// - A whole number that fits is an `Int64`; every other number is the nearest `Double`; one too large for a
+    /// - A whole number that fits is an `Int64`, or a `UInt64`; every other number is the nearest `Double`; one too large for a
     ///   `Double` is an error.
     /// - A surrogate without its other half (`"\ud800"`) and bytes that are not UTF-8 are errors, except within
     ///   comments, where anything may stand.

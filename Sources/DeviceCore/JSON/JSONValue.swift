@@ -11,6 +11,8 @@ public enum JSONValue: Sendable, Equatable {
     case bool(Bool)
     /// A number written without fraction and exponent that fits; exact.
     case integer(Int64)
+    /// A number written without fraction and exponent between 2^63 and 2^64; exact. Smaller ones are never this.
+    case unsigned(UInt64)
     /// Any other number, as the nearest `Double`. Always finite when it was parsed.
     case number(Double)
     /// A string.
@@ -31,7 +33,7 @@ public enum JSONValue: Sendable, Equatable {
     }
 
     /// The whole number, or nil if this is none. `1e3` and `7.0` are whole numbers too; a `Double` so large
-    /// that it may have been rounded (from 2^53) is not.
+    /// that it may have been rounded (from 2^53) is not, nor is what an `Int64` does not hold.
     public var integerValue: Int64? {
         switch self {
         case .integer(let value): value
@@ -41,10 +43,16 @@ public enum JSONValue: Sendable, Equatable {
         }
     }
 
+    /// The whole number, or nil if this is none or below zero.
+    public var unsignedValue: UInt64? {
+        if case .unsigned(let value) = self { value } else { integerValue.flatMap { UInt64(exactly: $0) } }
+    }
+
     /// The number as the nearest `Double`, or nil if this is none.
     public var doubleValue: Double? {
         switch self {
         case .integer(let value): Double(value)
+        case .unsigned(let value): Double(value)
         case .number(let value): value
         default: nil
         }
@@ -77,7 +85,7 @@ public enum JSONValue: Sendable, Equatable {
         switch self {
         case .null: "null"
         case .bool: "true or false"
-        case .integer: "a whole number"
+        case .integer, .unsigned: "a whole number"
         case .number: "a number"
         case .string: "a string"
         case .array: "an array"

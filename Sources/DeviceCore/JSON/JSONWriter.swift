@@ -35,6 +35,7 @@ public enum JSONWriter {
         case .null: text.append("null")
         case .bool(let value): text.append(value ? "true" : "false")
         case .integer(let value): text.append(value.description)
+        case .unsigned(let value): text.append(value.description)
         case .number(let value): text.append(value.isFinite ? value.description : "null")
         case .string(let value): appendQuoted(value, to: &text)
         case .array(let elements):

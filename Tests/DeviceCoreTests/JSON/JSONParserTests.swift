@@ -26,7 +26,9 @@ import Testing
 
     @Test(arguments: [
         ("0", JSONValue.integer(0)), ("-0", .number(-0.0)), ("9223372036854775807", .integer(.max)),
-        ("-9223372036854775808", .integer(.min)), ("9223372036854775808", .number(0x1p63)),
+        ("-9223372036854775808", .integer(.min)), ("9223372036854775808", .unsigned(1 << 63)),
+        ("18446744073709551615", .unsigned(.max)), ("18446744073709551616", .number(0x1p64)),
+        ("-9223372036854775809", .number(-0x1p63)),
         ("0.1", .number(0.1)), ("1e-300", .number(1e-300)), ("1e-999", .number(0)), ("12E+1", .number(120)),
     ])
     func numbersAreExactOrNearest(text: String, value: JSONValue) throws {
