@@ -13,10 +13,9 @@ import NIOPosix
 enum LoRaWorldProgram {
     static func main() async throws {
         guard CommandLine.arguments.count == 3, let seconds = Double(CommandLine.arguments[2]) else {
-            print("usage: LoRaWorldProgram SOCKET SECONDS")
+            StandardError.write("usage: LoRaWorldProgram SOCKET SECONDS\n")
             Glibc.exit(64)
         }
-        setvbuf(stdout, nil, _IOLBF, 0)
         var devices = VirtualDeviceSettings.fleet(10, interval: .seconds(5), radius: 150)
         for index in devices.indices {
             // There is little time.
@@ -31,12 +30,13 @@ enum LoRaWorldProgram {
         logger.logLevel = .error
         let server = try await LoRaNetworkServer.start(
             settings, crypto: OpenSSLCrypto(), eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: logger)
-        print("{\"gwmp\":\(server.forwarderAddress.port),\"lns\":\(server.stationAddress.port)}")
+        StandardOutput.write(
+            "{\"gwmp\":\(server.forwarderAddress.port),\"lns\":\(server.stationAddress.port)}\n")
         let world = LoRaWorld(VirtualConcentratorSettings(), devices: devices, crypto: OpenSSLCrypto())
         var socket = try SimulatedSocket(world, path: CommandLine.arguments[1])
         let end = DeviceClock(.continuous)
         while end.now < .zero + .seconds(seconds) { try socket.turn(RadioPlan(.eu868)) }
-        print(report(socket, await server.counters()))
+        StandardOutput.write("\(report(socket, await server.counters()))\n")
         await server.close()
     }
 
