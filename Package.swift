@@ -80,7 +80,12 @@ let package = Package(
         .target(
             name: "DeviceWeb", dependencies: ["CWebAssets", "DeviceTransport", nioCore],
             swiftSettings: strict),
-        .target(name: "DeviceSimulator", dependencies: ["DeviceCore"], swiftSettings: strict),
+        .target(name: "DeviceSimulator", dependencies: ["DeviceCore", "DeviceProtocols"], swiftSettings: strict),
+        // A virtual LoRaWAN network, to try a gateway with.
+        .target(
+            name: "LoRaNetworkServer",
+            dependencies: ["DeviceCore", "DeviceProtocols", "DeviceTransport", nioCore, logging],
+            swiftSettings: strict),
         .target(
             name: "DeviceSDK",
             dependencies: [
@@ -107,7 +112,8 @@ let package = Package(
         .executableTarget(
             name: "LoRaGateway",
             dependencies: [
-                "DeviceCore", "DeviceProtocols", "DeviceTransport", nioCore, nioPosix, signals, arguments,
+                "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSimulator", "DeviceTransport", "DeviceWeb",
+                "LoRaNetworkServer", "Outbox", nioCore, nioPosix, logging, signals, arguments,
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -143,7 +149,24 @@ let package = Package(
             name: "OutboxTests", dependencies: ["Outbox", "OutboxWriter", "DeviceCore", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "DeviceSimulatorTests", dependencies: ["DeviceSimulator", "DeviceCore"], swiftSettings: strict),
+            name: "DeviceSimulatorTests",
+            dependencies: ["DeviceSimulator", "DeviceProtocols", "DeviceTransport", "DeviceCore", "TestSupport"],
+            swiftSettings: strict),
+        // Virtual devices and their network around a foreign forwarder: Tests/LoRa.
+        .executableTarget(
+            name: "LoRaWorldProgram",
+            dependencies: [
+                "LoRaNetworkServer", "DeviceSimulator", "DeviceTransport", "DeviceProtocols", "DeviceCore", nioPosix,
+                logging,
+            ],
+            path: "Tests/LoRaWorldProgram", swiftSettings: strict),
+        .testTarget(
+            name: "LoRaNetworkServerTests",
+            dependencies: [
+                "LoRaNetworkServer", "DeviceSimulator", "DeviceTransport", "DeviceProtocols", "DeviceCore",
+                "TestSupport", nioCore, nioPosix, logging,
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "DeviceSDKTests", dependencies: ["CDeviceShim", "DeviceSDK", "DeviceSimulator", "DeviceCore"],
             swiftSettings: strict),
@@ -167,7 +190,8 @@ let package = Package(
         .testTarget(
             name: "LoRaGatewayTests",
             dependencies: [
-                "LoRaGateway", "DeviceCore", "DeviceProtocols", "DeviceTransport", "TestSupport", nioCore, arguments,
+                "LoRaGateway", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSimulator", "DeviceTransport",
+                "Outbox", "SMQBroker", "TestSupport", nioCore, nioPosix, logging, arguments,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -49,6 +49,18 @@ static const uint8_t demo_js[] = {
 static const uint8_t demo_course_js[] = {
 #embed "page/demo-course.js"
 };
+static const uint8_t lora_html[] = {
+#embed "page/lora.html"
+};
+static const uint8_t lora_css[] = {
+#embed "page/lora.css"
+};
+static const uint8_t lora_js[] = {
+#embed "page/lora.js"
+};
+static const uint8_t lora_pictures_js[] = {
+#embed "page/lora-pictures.js"
+};
 static const uint8_t favicon_svg[] = {
 #embed "page/favicon.svg"
 };
@@ -71,6 +83,10 @@ const cweb_asset cweb_assets[] = {
     {"demo.css", "text/css; charset=utf-8", demo_css, sizeof demo_css},
     {"demo.js", JAVASCRIPT, demo_js, sizeof demo_js},
     {"demo-course.js", JAVASCRIPT, demo_course_js, sizeof demo_course_js},
+    {"lora.html", "text/html; charset=utf-8", lora_html, sizeof lora_html},
+    {"lora.css", "text/css; charset=utf-8", lora_css, sizeof lora_css},
+    {"lora.js", JAVASCRIPT, lora_js, sizeof lora_js},
+    {"lora-pictures.js", JAVASCRIPT, lora_pictures_js, sizeof lora_pictures_js},
     {"favicon.svg", "image/svg+xml", favicon_svg, sizeof favicon_svg},
 };
 const size_t cweb_asset_count = sizeof cweb_assets / sizeof cweb_assets[0];

@@ -12,6 +12,8 @@ public enum TCPConnector {
         /// When the kernel gives up a connection whose data nobody acknowledges (TCP_USER_TIMEOUT); nil for its own
         /// time, a quarter of an hour.
         public var unacknowledged: Duration?
+        /// What a WebSocket carries.
+        public var webSocket = WebSocketContent.smq
         /// For secure addresses.
         public var tls: TLSClientContext?
         /// Time for the TLS handshake.
@@ -54,7 +56,8 @@ public enum TCPConnector {
                 @Sendable func installSession() throws {
                     if url.framing == .webSocket {
                         try WebSocketClient.install(
-                            on: channel, url: url, timeout: options.timeout, onRefusal: onRefusal, session: install)
+                            on: channel, url: url, content: options.webSocket, timeout: options.timeout,
+                            onRefusal: onRefusal, session: install)
                     } else {
                         try install(channel)
                     }

@@ -56,6 +56,14 @@ public final class UDPListener: Sendable {
         }
     }
 
+    /// Sends datagrams that answer nothing. While the socket is not writable they are lost, as UDP's are.
+    public func send(_ datagrams: [UDPDatagram]) {
+        channel.eventLoop.execute { [channel] in
+            for datagram in datagrams where channel.isWritable { channel.write(datagram, promise: nil) }
+            channel.flush()
+        }
+    }
+
     /// Returns when the socket is closed: by ``close()``, or because the system took it away.
     public func waitUntilClosed() async { try? await channel.closeFuture.get() }
 

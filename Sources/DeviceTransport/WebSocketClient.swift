@@ -4,25 +4,35 @@ import NIOCore
 import NIOHTTP1
 import NIOWebSocket
 
-/// The client's end of a WebSocket that carries SMQ.
+/// The client's end of a WebSocket.
 enum WebSocketClient {
-    /// Adds the handlers that upgrade the connection and then turn WebSocket messages into raw SMQ frames and back,
-    /// so that the session above knows one form only. The session's handlers are added once the upgrade is done.
+    /// Adds the handlers that upgrade the connection and then turn WebSocket frames into what the session above knows:
+    /// raw SMQ frames, or messages of text. The session's handlers are added once the upgrade is done.
     static func install(
-        on channel: any Channel, url: BrokerURL, timeout: Duration,
+        on channel: any Channel, url: BrokerURL, content: WebSocketContent, timeout: Duration,
         onRefusal: @escaping @Sendable (DeviceError) -> Void, session: @escaping @Sendable (any Channel) throws -> Void
     ) throws {
+        var headers: HTTPHeaders = ["Host": url.authority, "User-Agent": "DeviceSDK"]
+        var maxFrameSize = SMQSize.maximumFrame
+        var (hint, tokenHint) = (notSMQ, smqToken)
+        if case .text(let more, let limit, let advice) = content {
+            for (name, value) in more { headers.add(name: name, value: value) }
+            maxFrameSize = limit
+            (hint, tokenHint) = (advice, advice)
+        }
         let upgrader = NIOWebSocketClientUpgrader(
-            maxFrameSize: SMQSize.maximumFrame,
+            maxFrameSize: maxFrameSize,
             upgradePipelineHandler: { channel, _ in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(SMQWebSocketAdapter())
+                    switch content {
+                    case .smq: try channel.pipeline.syncOperations.addHandler(SMQWebSocketAdapter())
+                    case .text(_, let limit, _):
+                        try channel.pipeline.syncOperations.addHandler(WebSocketTextHandler(limit: limit))
+                    }
                     try session(channel)
                 }
             })
-        let request = HTTPRequestHead(
-            version: .http1_1, method: .GET, uri: url.path,
-            headers: ["Host": url.authority, "User-Agent": "DeviceSDK"])
+        let request = HTTPRequestHead(version: .http1_1, method: .GET, uri: url.path, headers: headers)
         try channel.pipeline.syncOperations.addHTTPClientHandlers(
             // The broker's first message often comes in the segment of its response.
             leftOverBytesStrategy: .forwardBytes,
@@ -36,8 +46,13 @@ enum WebSocketClient {
                 }
             ))
         try channel.pipeline.syncOperations.addHandler(
-            UpgradeStarter(request, url: url, timeout: timeout, onRefusal: onRefusal))
+            UpgradeStarter(
+                request, url: url, hint: hint, tokenHint: tokenHint, timeout: timeout, onRefusal: onRefusal))
     }
+
+    private static let notSMQ = "Is this the address of a SMQ broker? The usual form is ws://host:port/smq.lsp"
+    private static let smqToken =
+        "If the broker printed an address with a token, use that: ws://host:port/smq.lsp?token=..."
 }
 
 /// Sends the request for the upgrade, which has to be answered in time; sees a response only when it was refused.
@@ -46,18 +61,21 @@ final class UpgradeStarter: ChannelInboundHandler, RemovableChannelHandler {
     typealias OutboundOut = HTTPClientRequestPart
     private let request: HTTPRequestHead
     private let url: BrokerURL
+    private let hint: String
+    private let tokenHint: String
     private let timeout: Duration
     private let onRefusal: @Sendable (DeviceError) -> Void
     private var deadline: Scheduled<Void>?
-    private static let notSMQ = "Is this the address of a SMQ broker? The usual form is ws://host:port/smq.lsp"
 
     init(
-        _ request: HTTPRequestHead, url: BrokerURL, timeout: Duration,
+        _ request: HTTPRequestHead, url: BrokerURL, hint: String, tokenHint: String, timeout: Duration,
         onRefusal: @escaping @Sendable (DeviceError) -> Void
     ) {
         self.onRefusal = onRefusal
         self.request = request
         self.url = url
+        self.hint = hint
+        self.tokenHint = tokenHint
         self.timeout = timeout
     }
 
@@ -87,7 +105,7 @@ final class UpgradeStarter: ChannelInboundHandler, RemovableChannelHandler {
             onRefusal(
                 DeviceError(
                     .permission, "\(url) does not let this client in (HTTP status \(head.status.code))",
-                    hint: "If the broker printed an address with a token, use that: ws://host:port/smq.lsp?token=..."))
+                    hint: tokenHint))
             context.close(promise: nil)
         default:
             refuse(
@@ -106,7 +124,7 @@ final class UpgradeStarter: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func refuse(_ context: ChannelHandlerContext, _ code: DeviceError.Code, _ message: String) {
-        onRefusal(DeviceError(code, message, hint: Self.notSMQ))
+        onRefusal(DeviceError(code, message, hint: hint))
         context.close(promise: nil)
     }
 }

@@ -7,10 +7,20 @@ public enum WebPages {
     /// Routes of the LED page's files; the page itself is at `/`.
     public static var routes: HTTPRoutes {
         var routes = HTTPRoutes()
-        for (path, var response) in assets where !path.hasPrefix("demo") {
+        for (path, var response) in assets where !path.hasPrefix("demo") && !path.hasPrefix("lora") {
             response.headers += securityHeaders
             routes.page("/\(path)") { [response] _ in response }
             if path == "index.html" { routes.page("/") { [response] _ in response } }
+        }
+        return routes
+    }
+
+    /// Routes of a LoRa gateway's page, at `/`, and of its files.
+    public static var loraRoutes: HTTPRoutes {
+        var routes = HTTPRoutes()
+        for (path, var response) in assets where path.hasPrefix("lora") || path == "favicon.svg" {
+            response.headers += securityHeaders
+            routes.page(path == "lora.html" ? "/" : "/\(path)") { [response] _ in response }
         }
         return routes
     }

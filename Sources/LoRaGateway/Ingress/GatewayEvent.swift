@@ -4,7 +4,7 @@ import DeviceTransport
 import NIOCore
 
 /// What the gateway tells its user, as a line for a person and as a line of JSON.
-enum GatewayEvent: Sendable {
+enum GatewayEvent: PrintableEvent {
     /// It listens.
     case listening(ListenAddress, isLAN: Bool)
     /// A gateway was heard for the first time, perhaps in the place of one that was silent.

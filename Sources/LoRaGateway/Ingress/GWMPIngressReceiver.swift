@@ -13,9 +13,9 @@ final class GWMPIngressReceiver: UDPReceiver, Sendable {
 
     private let state: Locked<State>
     private let clock: DeviceClock
-    private let output: GatewayOutput
+    private let output: EventOutput<GatewayEvent>
 
-    init(table: GatewayTable, clock: DeviceClock, output: GatewayOutput) {
+    init(table: GatewayTable, clock: DeviceClock, output: EventOutput<GatewayEvent>) {
         state = Locked(State(ingress: GWMPIngress(table: table)))
         self.clock = clock
         self.output = output

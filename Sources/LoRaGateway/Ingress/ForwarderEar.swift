@@ -4,23 +4,14 @@ import NIOCore
 import NIOPosix
 import UnixSignals
 
-/// The command line, checked.
-struct LoRaGatewayOptions: Sendable {
-    var listen = ListenAddress(host: "127.0.0.1", port: 1700)
-    var isLAN = false
-    var maxGateways = 1000
-    var duration: Duration?
-    var isJSON = false
-}
-
 /// The program: a socket for forwarders, and what it hears printed.
-struct LoRaGateway: Sendable {
-    private let options: LoRaGatewayOptions
-    private let output: GatewayOutput
+struct ForwarderEar: Sendable {
+    private let options: ForwarderEarOptions
+    private let output: EventOutput<GatewayEvent>
 
-    init(options: LoRaGatewayOptions, write: @escaping @Sendable (String) -> Void = { StandardOutput.write($0) }) {
+    init(options: ForwarderEarOptions, write: @escaping @Sendable (String) -> Void = { StandardOutput.write($0) }) {
         self.options = options
-        output = GatewayOutput(isJSON: options.isJSON, write: write)
+        output = EventOutput<GatewayEvent>(isJSON: options.isJSON, write: write)
     }
 
     /// Serves until a signal or the end of `--for`.

@@ -1,9 +1,17 @@
 import DeviceCore
 import NIOPosix
 
+/// What can be printed: a line for a person, a line of JSON.
+protocol PrintableEvent: Sendable {
+    var line: String { get }
+    var json: String { get }
+    /// Lines that nobody read in time.
+    static func dropped(_ lines: UInt64) -> Self
+}
+
 /// Prints events in a thread of its own, so that a reader who is slow or has stopped holds up no datagram.
-final class GatewayOutput: Sendable {
-    private let events: BoundedStream<GatewayEvent>
+final class EventOutput<Event: PrintableEvent>: Sendable {
+    private let events: BoundedStream<Event>
     private let isJSON: Bool
     private let write: @Sendable (String) -> Void
 
@@ -14,9 +22,9 @@ final class GatewayOutput: Sendable {
         self.write = write
     }
 
-    func report(_ event: GatewayEvent) { events.send(event) }
+    func report(_ event: Event) { events.send(event) }
 
-    func report(contentsOf batch: [GatewayEvent]) { events.send(contentsOf: batch) }
+    func report(contentsOf batch: [Event]) { events.send(contentsOf: batch) }
 
     /// No more events; ``run()`` ends when those that wait are printed.
     func finish() { events.finish() }
@@ -38,7 +46,7 @@ final class GatewayOutput: Sendable {
         }
     }
 
-    private func append(_ event: GatewayEvent, to text: inout String) {
+    private func append(_ event: Event, to text: inout String) {
         text += isJSON ? event.json : event.line
         text += "\n"
     }

@@ -1,0 +1,162 @@
+import DeviceCore
+import DeviceProtocols
+import DeviceTransport
+import NIOCore
+
+/// The gateway between its radio and its servers. Everything in it happens on one event loop.
+final class GatewayCore: UplinkChannelOwner {
+    /// What the outside is told of.
+    enum Event: Sendable {
+        case heard([RadioUplink])
+        case warning(kind: String, String, held: UInt64)
+        case uplink(name: String, kind: String, state: ServerLinkState)
+        case downlink(id: UInt64, DownlinkFate, RadioDownlink, from: String)
+    }
+
+    /// Makes the way to a server.
+    typealias MakeLink = (UplinkConfiguration, GatewayCore, UplinkChannel) -> any ServerLink
+
+    let context: LinkContext
+    let host: RadioHost
+    let desk: DownlinkDesk
+    private(set) var sieve = FrameSieve()
+    private(set) var history = GatewayHistory()
+    private(set) var channels: [UplinkChannel] = []
+    /// What was wrong, by kind.
+    private(set) var warnings: [String: UInt64] = [:]
+    private var limiter = WarningLimiter()
+    private let makeLink: MakeLink
+    private let report: ([Event]) -> Void
+    /// Counts of the last report to the servers, which want those since then; one for each up-link.
+    private var reported: [String: StatCounts] = [:]
+    var position: GatewayConfiguration.Position?
+    /// Whether a server may say which channels the radio has, because no file does; and which one has.
+    var adoptsPlan = false
+    var planOwner: String?
+    private var session: (starts: UInt64, number: UInt8) = (0, 0)
+
+    /// A number of the radio's start, never 0, by chance: times from before it are known as such.
+    var radioSession: UInt8 {
+        let starts = host.radio.counters.starts
+        if session.number == 0 || session.starts != starts {
+            let others = (UInt8(1) ... .max).filter { $0 != session.number }
+            session = (starts, others.randomElement() ?? 1)
+        }
+        return session.number
+    }
+
+    struct StatCounts {
+        var received: UInt64 = 0
+        var ok: UInt64 = 0
+        var forwarded: UInt64 = 0
+        var transmitted: UInt64 = 0
+    }
+
+    init(
+        context: LinkContext, host: RadioHost, settings: DownlinkSettings, makeLink: @escaping MakeLink,
+        report: @escaping ([Event]) -> Void
+    ) {
+        self.context = context
+        self.host = host
+        self.makeLink = makeLink
+        self.report = report
+        desk = DownlinkDesk(radio: host.radio, settings: settings, eventLoop: context.eventLoop)
+        desk.told = { [weak self] id, fate, frame, channel in self?.told(id, fate, frame, channel) }
+    }
+
+    // MARK: Frames
+
+    /// Takes what the radio heard.
+    func received(_ batch: [RadioUplink]) {
+        let frames = sieve.sift(batch)
+        guard !frames.isEmpty else { return }
+        let time = HostTime.now
+        let received = frames.map { ReceivedFrame($0, receivedAt: time) }
+        for channel in channels { channel.offer(received) }
+        // What people see comes after what servers get.
+        for frame in frames { history.add(frame, at: time) }
+        report([.heard(frames)])
+    }
+
+    // MARK: Up-links
+
+    /// Has exactly these up-links: those that are the same go on, others end or begin.
+    func use(_ configurations: [UplinkConfiguration]) -> EventLoopFuture<Void> {
+        var ending: [EventLoopFuture<Void>] = []
+        var kept: [UplinkChannel] = []
+        for channel in channels {
+            if configurations.contains(channel.configuration) {
+                kept.append(channel)
+            } else {
+                desk.forget(channel)
+                if let ended = channel.stop() { ending.append(ended) }
+            }
+        }
+        channels = kept
+        let new = configurations.filter { configuration in !kept.contains { $0.configuration == configuration } }
+        // A new up-link may use the directory of an old one, which has to be closed before.
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        return EventLoopFuture.andAllComplete(ending, on: context.eventLoop).map {
+            let core = bound.value
+            for configuration in new {
+                let channel = UplinkChannel(configuration, context: core.context, owner: core)
+                core.channels.append(channel)
+                channel.start(core.makeLink(configuration, core, channel))
+            }
+        }
+    }
+
+    /// Ends all up-links; what they have not delivered is kept where it can be.
+    func stop() -> EventLoopFuture<Void> {
+        desk.stop()
+        return use([])
+    }
+
+    func requested(_ downlink: ServerDownlink, from channel: UplinkChannel) { desk.submit(downlink, from: channel) }
+
+    func changed(_ channel: UplinkChannel) {
+        guard let state = channel.link?.state else { return }
+        report([.uplink(name: channel.configuration.name, kind: channel.configuration.kind.word, state: state)])
+    }
+
+    func warn(_ kind: String, _ message: String, from channel: UplinkChannel) {
+        warn("\(channel.configuration.kind.word)-\(kind)", "\(channel.configuration.name): \(message)", key: channel.configuration.name)
+    }
+
+    /// Counts something wrong, and tells of it once per kind and minute.
+    ///
+    /// - Parameter key: who it is about, where several can be.
+    func warn(_ kind: String, _ message: String, key: String = "") {
+        warnings[kind, default: 0] += 1
+        guard let held = limiter.admit("\(kind) \(key)", at: context.clock.now) else { return }
+        report([.warning(kind: kind, message.printable, held: held)])
+    }
+
+    private func told(_ id: UInt64, _ fate: DownlinkFate, _ frame: RadioDownlink, _ channel: UplinkChannel?) {
+        let name = channel?.configuration.name ?? "beacon"
+        history.add(id, fate, frame, from: name, at: HostTime.now)
+        report([.downlink(id: id, fate, frame, from: name)])
+    }
+
+    // MARK: Reports
+
+    /// The report to a server: counts since the last one to it.
+    func stat(for channel: UplinkChannel) -> GWMPStat {
+        let radio = host.radio.counters
+        let now = StatCounts(
+            received: radio.received, ok: radio.received - min(radio.received, radio.badCRC + radio.withoutCRC),
+            forwarded: channel.counters.sent, transmitted: desk.queue.counters.emitted)
+        let last = reported[channel.configuration.name] ?? StatCounts()
+        reported[channel.configuration.name] = now
+        var stat = GWMPStat()
+        stat.time = HostTime.now
+        stat.rxnb = UInt32(clamping: now.received - min(now.received, last.received))
+        stat.rxok = UInt32(clamping: now.ok - min(now.ok, last.ok))
+        stat.rxfw = UInt32(clamping: now.forwarded - min(now.forwarded, last.forwarded))
+        stat.txnb = UInt32(clamping: now.transmitted - min(now.transmitted, last.transmitted))
+        if let position {
+            (stat.lati, stat.long, stat.alti) = (position.latitude, position.longitude, position.altitude)
+        }
+        return stat
+    }
+}

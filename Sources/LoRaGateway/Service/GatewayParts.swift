@@ -1,0 +1,102 @@
+import DeviceCore
+import DeviceProtocols
+import DeviceSimulator
+import DeviceTransport
+import Logging
+import NIOCore
+
+/// A gateway's parts for those who are not on its event loop.
+struct GatewayHandle: Sendable {
+    let bound: NIOLoopBound<GatewayCore>
+    let eventLoop: any EventLoop
+    let host: RadioHost
+    let eui: GatewayEUI
+    let region: Region?
+    let clock: DeviceClock
+    let startedAt: MonotonicTime
+    /// The virtual concentrator, when it is one.
+    let virtual: VirtualConcentrator?
+}
+
+/// Makes a gateway from its settings.
+struct GatewayParts {
+    let options: GatewayServiceOptions
+    let configuration: GatewayConfiguration
+    let stateDirectory: String?
+    let clock: DeviceClock
+    let eventLoop: any EventLoop
+    let report: @Sendable ([GatewayCore.Event]) -> Void
+
+    func make() async throws(DeviceError) -> GatewayHandle {
+        let region = RegionChoice.region(named: configuration.region, plan: configuration.plan)
+        let eui = configuration.eui ?? (options.isSimulated ? nil : MachineEUI.make()) ?? GatewayEUI(0x0200_00FF_FE00_0001)
+        let plan = configuration.plan ?? RadioPlan(region ?? .eu868)
+        // Reports of a radio go to the core, which counts and limits them; it is made after the radio.
+        let sink = Locked<NIOLoopBound<GatewayCore>?>(nil)
+        let warn: @Sendable (String, String) -> Void = { [eventLoop] kind, message in
+            guard let core = sink.withLock({ $0 }) else { return }
+            eventLoop.execute { core.value.warn(kind, message) }
+        }
+        let radio = makeRadio(eui, warn)
+        var hostSettings = RadioHost.Settings()
+        if radio is ForwarderRadio { hostSettings.standstill = .seconds(120) }
+        let host = RadioHost(radio, plan: plan, settings: hostSettings, clock: clock, warn: warn)
+        var settings = DownlinkSettings(plan: plan, region: region)
+        settings.handOver = radio.handOver
+        settings.turnaround = max(settings.turnaround, radio.handOver.lowerBound + 10_000)
+        settings.trustsServer = !configuration.enforcesAirtime
+        let context = LinkContext(
+            eui: eui, eventLoop: eventLoop, clock: clock, resolver: .shared,
+            logger: Logger(label: "lora") { _ in SwiftLogNoOpLogHandler() }, stateDirectory: stateDirectory)
+        let position = configuration.position
+        let adoptsPlan = configuration.plan == nil && configuration.region == nil
+        let report = report
+        do {
+            let bound = try await eventLoop.submit { [eventLoop] in
+                let core = GatewayCore(
+                    context: context, host: host, settings: settings, makeLink: Self.link, report: { report($0) })
+                core.position = position
+                core.adoptsPlan = adoptsPlan
+                return NIOLoopBound(core, eventLoop: eventLoop)
+            }.get()
+            sink.withLock { $0 = bound }
+            return GatewayHandle(
+                bound: bound, eventLoop: eventLoop, host: host, eui: eui, region: region, clock: clock,
+                startedAt: clock.now, virtual: radio as? VirtualConcentrator)
+        } catch {
+            throw DeviceError(.closed, "the program is ending", cause: error)
+        }
+    }
+
+    private func makeRadio(_ eui: GatewayEUI, _ warn: @escaping @Sendable (String, String) -> Void) -> any Radio {
+        switch options.isSimulated ? .virtual : configuration.radio {
+        case .virtual:
+            var settings = VirtualConcentratorSettings()
+            settings.seed = options.seed
+            return VirtualConcentrator(
+                settings,
+                devices: VirtualDeviceSettings.fleet(options.devices, seed: options.seed, interval: options.interval),
+                crypto: OpenSSLCrypto(), clock: clock)
+        case .forwarder(let address):
+            return ForwarderRadio(
+                listen: address, eui: configuration.eui, clock: clock, eventLoop: eventLoop, warn: warn)
+        case .lgwsim(let path): return LgwsimRadio(path: path, clock: clock, eventLoop: eventLoop, warn: warn)
+        }
+    }
+
+    private static func link(
+        _ configuration: UplinkConfiguration, _ core: GatewayCore, _ channel: UplinkChannel
+    ) -> any ServerLink {
+        switch configuration.kind {
+        case .gwmp(let server):
+            return GWMPLink(server, context: core.context, owner: channel) { [unowned core, unowned channel] in
+                core.stat(for: channel)
+            }
+        case .lns(let server):
+            return LNSLink(
+                server, name: configuration.name, context: core.context, owner: channel, environment: core)
+        case .cluster(let server):
+            return ClusterLink(server, name: configuration.name, store: configuration.store, context: core.context, owner: channel)
+        }
+    }
+}

@@ -1,0 +1,331 @@
+import DeviceCore
+import DeviceProtocols
+import NIOCore
+
+/// One server of Semtech's UDP protocol, without I/O: frames, datagrams and times in, actions out.
+///
+/// The server is up while it acknowledges. PULL_DATA goes out every `keepalive`, and at once when an acknowledgement is
+/// missing; while nothing is acknowledged, every second, each time to the next address of the name. A full round
+/// without an answer asks the DNS again and takes new sockets, because a changed network leaves old ones useless.
+struct GWMPUplinkStateMachine {
+    /// What its environment is to do.
+    enum Action {
+        case send(ByteBuffer, to: Endpoint)
+        /// Look the name up.
+        case resolve(refresh: Bool)
+        /// Close the sockets and open new ones.
+        case renewSockets
+        /// The server acknowledges, or does not any more.
+        case changed(isUp: Bool)
+        /// Frames that the server has.
+        case delivered([ReceivedFrame])
+        /// Frames that nobody acknowledged in time.
+        case missed([ReceivedFrame])
+        /// A frame to send; its fate goes into ``acknowledge(_:_:)``.
+        case downlink(GWMPTxpk, token: UInt16)
+        /// A PULL_RESP that cannot be understood; it has been answered.
+        case refused(GWMPError)
+        /// Something from outside that is not as it should be, by kind.
+        case warning(kind: String, String)
+    }
+
+    struct Counters: Hashable, Sendable {
+        var pushes: UInt64 = 0
+        var pushAcks: UInt64 = 0
+        var pulls: UInt64 = 0
+        var pullAcks: UInt64 = 0
+        var downlinks: UInt64 = 0
+        var missedAcks: UInt64 = 0
+        var failovers: UInt64 = 0
+        var renewals: UInt64 = 0
+        var ignored: UInt64 = 0
+    }
+
+    private struct Push {
+        var token: UInt16
+        var sentAt: MonotonicTime
+        var frames: [ReceivedFrame]
+    }
+
+    /// Frames in one datagram, and bytes after which another one begins.
+    static let framesPerDatagram = 16
+    private static let datagramBytes = 4_096
+    /// PUSH_DATA that wait for their acknowledgement, at most; the oldest counts as missed then.
+    private static let maximumPushes = 2_048
+    private static let probeInterval = Duration.seconds(1)
+
+    let eui: GatewayEUI
+    let server: GWMPServer
+    private(set) var counters = Counters()
+    private(set) var isUp = false
+    /// The round trip of the last acknowledged PUSH_DATA or PULL_DATA.
+    private(set) var roundTrip: Duration?
+
+    private var endpoints: [IPAddress] = []
+    private var current = 0
+    private var token: UInt16
+    private var pushes: [Push] = []
+    private var pull: (token: UInt16, sentAt: MonotonicTime)?
+    /// Other PULL_DATA whose answer may still come.
+    private var oldPulls: [UInt16] = []
+    private var nextPull = MonotonicTime.zero
+    private var missedPulls = 0
+    /// A PUSH_DATA was missed and nothing has come since.
+    private var hasMissedPush = false
+    private var nextResolve = MonotonicTime.zero
+    private var isResolving = false
+    private var nextStat: MonotonicTime
+
+    init(eui: GatewayEUI, server: GWMPServer, firstToken: UInt16, now: MonotonicTime) {
+        self.eui = eui
+        self.server = server
+        token = firstToken
+        nextStat = server.statInterval.map { now + $0 } ?? .distantFuture
+    }
+
+    /// Where the server is now; nil before the first answer of the DNS.
+    var endpoint: Endpoint? { address.map { Endpoint($0, port: server.portUp) } }
+    var addressCount: Int { endpoints.count }
+    private var address: IPAddress? {
+        endpoints.indices.contains(current) ? endpoints[current] : nil  // safe: looked up before
+    }
+
+    /// When to call ``tick(now:)`` next.
+    var nextTime: MonotonicTime {
+        var time = min(nextPull, isResolving ? .distantFuture : nextResolve)
+        if let first = pushes.first { time = min(time, first.sentAt + server.acknowledgementTime) }
+        if let pull { time = min(time, pull.sentAt + server.acknowledgementTime) }
+        return time
+    }
+
+    // MARK: Names
+
+    /// The DNS has answered: addresses in the order in which to try them, and when to ask again.
+    mutating func resolved(_ addresses: [IPAddress], again: Duration, now: MonotonicTime) -> [Action] {
+        isResolving = false
+        nextResolve = now + max(.seconds(30), again)
+        guard !addresses.isEmpty else { return [] }
+        let old = address
+        endpoints = addresses
+        // The address in use stays in use while the name still has it.
+        current = old.flatMap { addresses.firstIndex(of: $0) } ?? 0
+        if old == nil || address != old { nextPull = now }
+        return tick(now: now)
+    }
+
+    /// The DNS has not answered; addresses known before stay in use.
+    mutating func resolveFailed(retryIn time: Duration, now: MonotonicTime) {
+        isResolving = false
+        nextResolve = now + time
+    }
+
+    // MARK: Time
+
+    /// Sends what is due and notices what is missing.
+    mutating func tick(now: MonotonicTime) -> [Action] {
+        var actions: [Action] = []
+        if !isResolving, now >= nextResolve {
+            isResolving = true
+            actions.append(.resolve(refresh: !isUp && !endpoints.isEmpty))
+        }
+        if let pull, now >= pull.sentAt + server.acknowledgementTime {
+            self.pull = nil
+            oldPulls.append(pull.token)
+            if oldPulls.count > 16 { oldPulls.removeFirst() }
+            missedPull(now, &actions)
+        }
+        let late = pushes.prefix { now - $0.sentAt >= server.acknowledgementTime }
+        if !late.isEmpty { missedPushes(late.count, now, &actions) }
+        if now >= nextPull { sendPull(now, &actions) }
+        return actions
+    }
+
+    private mutating func missedPushes(_ count: Int, _ now: MonotonicTime, _ actions: inout [Action]) {
+        counters.missedAcks += UInt64(count)
+        let frames = pushes.prefix(count).flatMap(\.frames)
+        pushes.removeFirst(count)
+        if !frames.isEmpty { actions.append(.missed(frames)) }
+        // Is the server gone, or was that one datagram lost? The answer to a PULL_DATA tells.
+        hasMissedPush = true
+        if isUp, pull == nil { nextPull = now }
+    }
+
+    private mutating func missedPull(_ now: MonotonicTime, _ actions: inout [Action]) {
+        counters.missedAcks += 1
+        missedPulls += 1
+        nextPull = now
+        // A single lost datagram is nothing; two in a row are.
+        guard missedPulls >= 2 || hasMissedPush || !isUp else { return }
+        if isUp { down(&actions) }
+        guard !endpoints.isEmpty else { return }
+        current = (current + 1) % endpoints.count
+        if endpoints.count > 1 { counters.failovers += 1 }
+        if missedPulls % max(2, endpoints.count) == 0 {
+            counters.renewals += 1
+            actions.append(.renewSockets)
+            if !isResolving { nextResolve = min(nextResolve, now) }
+        }
+        nextPull = now + max(.zero, Self.probeInterval - server.acknowledgementTime)
+    }
+
+    private mutating func down(_ actions: inout [Action]) {
+        isUp = false
+        actions.append(.changed(isUp: false))
+        // What waits for an acknowledgement waits no longer, so that order is kept by who keeps it.
+        counters.missedAcks += UInt64(pushes.count)
+        let frames = takeUnacknowledged()
+        if !frames.isEmpty { actions.append(.missed(frames)) }
+    }
+
+    /// Gives up on the frames that wait for an acknowledgement.
+    mutating func takeUnacknowledged() -> [ReceivedFrame] {
+        defer { pushes.removeAll(keepingCapacity: true) }
+        return pushes.flatMap(\.frames)
+    }
+
+    private mutating func sendPull(_ now: MonotonicTime, _ actions: inout [Action]) {
+        guard let address else {
+            nextPull = now + Self.probeInterval
+            return
+        }
+        if let pull { oldPulls.append(pull.token) }
+        let token = nextToken()
+        pull = (token, now)
+        counters.pulls += 1
+        nextPull = now + (isUp ? server.keepalive : max(Self.probeInterval, server.acknowledgementTime))
+        var datagram = ByteBuffer()
+        datagram.writeGWMPHeader(GWMPHeader(token: token, type: .pullData, gateway: eui))
+        actions.append(.send(datagram, to: Endpoint(address, port: server.portDown)))
+    }
+
+    private mutating func nextToken() -> UInt16 {
+        token &+= 1
+        return token
+    }
+
+    // MARK: Frames and reports
+
+    /// Whether a report is due.
+    mutating func isStatDue(now: MonotonicTime) -> Bool {
+        guard let interval = server.statInterval, now >= nextStat else { return false }
+        nextStat = now + interval
+        return true
+    }
+
+    /// When the next report is due.
+    var statTime: MonotonicTime { nextStat }
+
+    /// Sends frames, or a report, or both; nothing while the server has no address. What is not acknowledged in time
+    /// comes back as ``Action/missed(_:)``.
+    mutating func push(_ frames: [ReceivedFrame], stat: GWMPStat? = nil, now: MonotonicTime) -> [Action] {
+        var actions: [Action] = []
+        guard let address else {
+            if !frames.isEmpty { actions.append(.missed(frames)) }
+            return actions
+        }
+        var rest = frames[...]
+        var stat = stat
+        while !rest.isEmpty || stat != nil {
+            var datagram = ByteBuffer()
+            let token = nextToken()
+            datagram.writeGWMPHeader(GWMPHeader(token: token, type: .pushData, gateway: eui))
+            datagram.writeString("{")
+            var taken: [ReceivedFrame] = []
+            while let frame = rest.first, taken.count < Self.framesPerDatagram,
+                taken.isEmpty || datagram.readableBytes + frame.json.utf8.count < Self.datagramBytes
+            {
+                datagram.writeString(taken.isEmpty ? "\"rxpk\":[" : ",")
+                datagram.writeString(frame.json)
+                taken.append(frame)
+                rest.removeFirst()
+            }
+            if !taken.isEmpty { datagram.writeString("]") }
+            if let report = stat {
+                datagram.writeString((taken.isEmpty ? "" : ",") + "\"stat\":\(report.json)")
+                stat = nil
+            }
+            datagram.writeString("}")
+            if pushes.count >= Self.maximumPushes { missedPushes(1, now, &actions) }
+            pushes.append(Push(token: token, sentAt: now, frames: taken))
+            counters.pushes += 1
+            actions.append(.send(datagram, to: Endpoint(address, port: server.portUp)))
+        }
+        return actions
+    }
+
+    // MARK: Datagrams
+
+    /// Takes a datagram from the server.
+    mutating func receive(_ datagram: ByteBuffer, from source: IPAddress, now: MonotonicTime) -> [Action] {
+        guard endpoints.contains(source) else {
+            counters.ignored += 1
+            return [.warning(kind: "foreign-source", "a datagram from \(source), which is not the server's address")]
+        }
+        var rest = datagram
+        let header: GWMPHeader
+        do throws(GWMPError) { header = try GWMPHeader(reading: &rest) } catch {
+            counters.ignored += 1
+            return [.warning(kind: error.kind, "\(error)")]
+        }
+        switch header.type {
+        case .pushAck:
+            guard let index = pushes.firstIndex(where: { $0.token == header.token }) else { return ignoredAck() }
+            let push = pushes.remove(at: index)  // safe: found above
+            counters.pushAcks += 1
+            var actions = heard(source, sentAt: push.sentAt, now: now)
+            if !push.frames.isEmpty { actions.append(.delivered(push.frames)) }
+            return actions
+        case .pullAck:
+            if let pull, pull.token == header.token {
+                self.pull = nil
+                counters.pullAcks += 1
+                return heard(source, sentAt: pull.sentAt, now: now)
+            }
+            guard let index = oldPulls.firstIndex(of: header.token) else { return ignoredAck() }
+            oldPulls.remove(at: index)
+            counters.pullAcks += 1
+            return heard(source, sentAt: nil, now: now)
+        case .pullResp:
+            counters.downlinks += 1
+            var actions = heard(source, sentAt: nil, now: now)
+            do throws(GWMPError) {
+                guard case .pullResp(let txpk) = try GWMPContent(.pullResp, rest) else { return actions }
+                actions.append(.downlink(txpk, token: header.token))
+            } catch {
+                actions += acknowledge(header.token, GWMPTxpkAck(refusing: error))
+                actions.append(.refused(error))
+            }
+            return actions
+        case .pushData, .pullData, .txAck:
+            counters.ignored += 1
+            return [.warning(kind: "unexpected-type", "\(header.type.name), which a server does not send")]
+        }
+    }
+
+    private mutating func ignoredAck() -> [Action] {
+        // An answer that came after its time; nothing to warn of.
+        counters.ignored += 1
+        return []
+    }
+
+    /// Something came from the server: it is up, at that address.
+    private mutating func heard(_ source: IPAddress, sentAt: MonotonicTime?, now: MonotonicTime) -> [Action] {
+        missedPulls = 0
+        hasMissedPush = false
+        if let sentAt { roundTrip = now - sentAt }
+        if !isUp, let index = endpoints.firstIndex(of: source) { current = index }
+        guard !isUp else { return [] }
+        isUp = true
+        // The servers of this protocol send to where the last PULL_DATA came from.
+        nextPull = min(nextPull, now + server.keepalive)
+        return [.changed(isUp: true)]
+    }
+
+    /// The datagram that tells the server what became of a frame to send, on the socket of PULL_DATA.
+    mutating func acknowledge(_ token: UInt16, _ ack: GWMPTxpkAck) -> [Action] {
+        guard let address else { return [] }
+        var datagram = ByteBuffer()
+        datagram.writeGWMP(GWMPDatagram(token: token, gateway: eui, content: .txAck(ack)))
+        return [.send(datagram, to: Endpoint(address, port: server.portDown))]
+    }
+}

@@ -1,0 +1,205 @@
+import DeviceCore
+import DeviceProtocols
+import NIOCore
+
+/// Who has the up-links.
+protocol UplinkChannelOwner: AnyObject {
+    /// A server wants a frame sent.
+    func requested(_ downlink: ServerDownlink, from channel: UplinkChannel)
+    /// Something is wrong; kinds are the program's own words.
+    func warn(_ kind: String, _ message: String, from channel: UplinkChannel)
+    /// The server can be reached, or cannot any more.
+    func changed(_ channel: UplinkChannel)
+}
+
+/// One up-link: what of the radio's frames it gets, what is kept for it, what it wants sent. Lives on the gateway's
+/// event loop; it never waits for its server, so that it delays no other.
+final class UplinkChannel: ServerLinkOwner {
+    struct Counters: Sendable, Hashable {
+        /// Frames that its filters let through, and those that they did not.
+        var offered: UInt64 = 0
+        var filtered: UInt64 = 0
+        /// Frames handed to the link; again for those that are sent again.
+        var sent: UInt64 = 0
+        /// Frames that the server has acknowledged.
+        var delivered: UInt64 = 0
+        /// Frames that nobody acknowledged; with a store they are kept and sent again.
+        var missed: UInt64 = 0
+        /// Frames that were not sent because there was no connection and nothing keeps them.
+        var dropped: UInt64 = 0
+        /// Frames from the store that the server got too late for an answer.
+        var late: UInt64 = 0
+        var downlinks: UInt64 = 0
+        /// Downlinks of an up-link that is for uplinks only.
+        var ignoredDownlinks: UInt64 = 0
+    }
+
+    /// Stored frames under way at once.
+    private static let window = 64
+
+    let configuration: UplinkConfiguration
+    private(set) var counters = Counters()
+    let store: FrameStore?
+    private(set) var link: (any ServerLink)?
+    private unowned let owner: any UplinkChannelOwner
+    /// Frames wait in the store, or are on their way from it: newer ones go behind them.
+    private var hasBacklog = false
+    private var isReading = false
+    private var underWay = 0
+    private var needsRewind = false
+    private var isStopping = false
+
+    init(_ configuration: UplinkConfiguration, context: LinkContext, owner: any UplinkChannelOwner) {
+        self.configuration = configuration
+        self.owner = owner
+        // The cluster's client has an outbox of its own.
+        if let settings = configuration.store, let directory = context.stateDirectory, configuration.kind.word != "cluster" {
+            store = FrameStore(
+                directory: "\(directory)/\(Self.directoryName(configuration.name))", settings: settings,
+                eventLoop: context.eventLoop)
+        } else {
+            store = nil
+        }
+    }
+
+    /// Begins, with the way to the server.
+    func start(_ link: any ServerLink) {
+        self.link = link
+        if let store {
+            store.failed = { [weak self] error in self?.warn("store", "the store does not work: \(error)") }
+            store.opened = { [weak self] in
+                guard let self, store.counters.waiting > 0 else { return }
+                hasBacklog = true
+                pump()
+            }
+            store.open()
+        }
+        link.start()
+    }
+
+    /// Ends; frames that were not acknowledged are kept where there is a store.
+    func stop() -> EventLoopFuture<Void>? {
+        isStopping = true
+        guard let ended = link?.stop() else { return nil }
+        guard let store else { return ended }
+        return ended.flatMap { [bound = NIOLoopBound(store, eventLoop: ended.eventLoop)] in bound.value.close() }
+    }
+
+    // MARK: Frames
+
+    /// Offers frames that the radio has heard.
+    func offer(_ batch: [ReceivedFrame]) {
+        var frames = batch.filter { frame in
+            configuration.forwards.allows(frame.uplink.crc) && configuration.filter.passes(frame.uplink.payload)
+        }
+        counters.filtered += UInt64(batch.count - frames.count)
+        counters.offered += UInt64(frames.count)
+        guard !frames.isEmpty, let link else { return }
+        if let store {
+            guard hasBacklog || !link.isReady else { return send(&frames, link) }
+            store.append(frames)
+            hasBacklog = true
+            pump()
+        } else if link.isReady || link.sendsBlindly {
+            send(&frames, link)
+        } else {
+            counters.dropped += UInt64(frames.count)
+        }
+    }
+
+    private func send(_ frames: inout [ReceivedFrame], _ link: any ServerLink) {
+        counters.sent += UInt64(frames.count)
+        link.send(frames)
+    }
+
+    func delivered(_ frames: [ReceivedFrame]) {
+        counters.delivered += UInt64(frames.count)
+        for frame in frames {
+            guard let record = frame.record else { continue }
+            underWay -= 1
+            if frame.isLate { counters.late += 1 }
+            store?.acknowledge(record)
+        }
+        pump()
+    }
+
+    func missed(_ frames: [ReceivedFrame]) {
+        counters.missed += UInt64(frames.count)
+        guard let store else { return }
+        for frame in frames {
+            if frame.record != nil {
+                underWay -= 1
+                needsRewind = true
+            } else {
+                store.append([frame])
+                hasBacklog = true
+            }
+        }
+        pump()
+    }
+
+    /// Sends what waits in the store, as long as the server acknowledges.
+    private func pump() {
+        guard let store, let link, hasBacklog, !isReading, !isStopping, link.isReady else { return }
+        if needsRewind {
+            // What is still under way would be read a second time.
+            guard underWay == 0 else { return }
+            needsRewind = false
+            store.rewind()
+        }
+        guard underWay <= Self.window / 2 else { return }
+        isReading = true
+        store.read(limit: Self.window) { [weak self] frames in self?.read(frames) }
+    }
+
+    private func read(_ frames: [ReceivedFrame]) {
+        isReading = false
+        guard let store, let link, !isStopping else { return }
+        var frames = frames
+        if frames.isEmpty {
+            if underWay == 0, !needsRewind { hasBacklog = store.counters.waiting > 0 }
+        } else if link.isReady {
+            underWay += frames.count
+            send(&frames, link)
+        } else {
+            needsRewind = true
+        }
+    }
+
+    func linkChanged(isReady: Bool) {
+        owner.changed(self)
+        if isReady { pump() }
+    }
+
+    /// What waits on disk; nil where nothing is kept.
+    var stored: FrameStore.Counters? { store?.counters ?? link?.stored }
+
+    // MARK: Downlinks
+
+    func requested(_ downlink: ServerDownlink) {
+        guard !configuration.filter.isUplinkOnly else {
+            counters.ignoredDownlinks += 1
+            warn("uplink-only", "it wants a frame sent, but is for uplinks only")
+            guard let frame = downlink.candidates.first?.frame else { return }
+            return tell(.unwanted, of: downlink.ticket, frame: frame)
+        }
+        counters.downlinks += 1
+        owner.requested(downlink, from: self)
+    }
+
+    /// Tells the server what became of its frame.
+    func tell(_ fate: DownlinkFate, of ticket: DownlinkTicket, frame: RadioDownlink) {
+        link?.tell(fate, of: ticket, frame: frame)
+    }
+
+    func warn(_ kind: String, _ message: String) { owner.warn(kind, message, from: self) }
+
+    /// A name as one part of a path; different names are different parts.
+    static func directoryName(_ name: String) -> String {
+        name.utf8.map { byte in
+            let character = Character(Unicode.Scalar(byte))
+            let isPlain = byte < 0x80 && (character.isLetter || character.isNumber || character == "-")
+            return isPlain ? String(character) : "_" + HexText.digits(byte)
+        }.joined()
+    }
+}
