@@ -80,6 +80,11 @@ struct ConfigurationLoader {
     private func check(
         _ configuration: inout GatewayConfiguration, _ path: String, _ problems: ConfigurationProblems
     ) {
+        if let name = configuration.region, Region(named: name) == nil {
+            problems.add(
+                path, "\(JSONWriter.quoted(name.prefix(60))) is no region that is known",
+                hint: "Known: \(Region.all.map(\.name).joined(separator: ", "))")
+        }
         var names: Set<String> = []
         for index in configuration.uplinks.indices {
             let name = configuration.uplinks[index].name  // safe: index of the array

@@ -84,7 +84,8 @@ struct GatewayParts {
         }
     }
 
-    private static func link(
+    /// Makes the way to a server.
+    static func link(
         _ configuration: UplinkConfiguration, _ core: GatewayCore, _ channel: UplinkChannel
     ) -> any ServerLink {
         switch configuration.kind {
