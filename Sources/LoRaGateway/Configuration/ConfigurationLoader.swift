@@ -56,7 +56,8 @@ struct ConfigurationLoader {
     }
 
     private func readSemtech(
-        _ root: JSONObject, _ path: String, _ problems: ConfigurationProblems, into configuration: inout GatewayConfiguration
+        _ root: JSONObject, _ path: String, _ problems: ConfigurationProblems,
+        into configuration: inout GatewayConfiguration
     ) {
         let section = ConfigurationSection(members: root, path: path, problems: problems)
         if let key = Self.radioKeys.first(where: { section.has($0) }), let radio = section.section(key) {
@@ -106,7 +107,9 @@ struct ConfigurationLoader {
             problems.add(path, "it holds \(value.kind)", hint: "Write an object in braces")
         } catch {
             if isOptional, error.code == .notFound { return nil }
-            problems.add(path, error.message.hasPrefix(path) ? String(error.message.dropFirst(path.count + 1)) : error.message, hint: error.hint)
+            problems.add(
+                path, error.message.hasPrefix(path) ? String(error.message.dropFirst(path.count + 1)) : error.message,
+                hint: error.hint)
         }
         return nil
     }

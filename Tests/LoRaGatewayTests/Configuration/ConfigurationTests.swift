@@ -63,13 +63,17 @@ import Testing
 
         let plan = try #require(configuration.plan)
         #expect(plan.isPublic && plan.antennaGain == 2)
-        #expect(plan.channels.map(\.frequency.hertz) == [868_100_000, 868_300_000, 868_500_000, 867_100_000, 868_300_000, 868_800_000])
+        #expect(
+            plan.channels.map(\.frequency.hertz) == [
+                868_100_000, 868_300_000, 868_500_000, 867_100_000, 868_300_000, 868_800_000,
+            ])
         #expect(plan.channels.map(\.rfChain) == [1, 1, 1, 0, 1, 1])
         #expect(plan.channels[0].modem == .multiSF(spreadingFactors: 5...12))
         #expect(plan.channels[4].modem == .lora(LoRaDataRate(spreadingFactor: 7, bandwidth: 250)))
         #expect(plan.channels[5].modem == .fsk(bitRate: 50_000, bandwidth: 125))
         #expect(plan.rfChains[0].gains.map(\.power) == [12, 27])
-        #expect(plan.rfChains[0].transmitRange?.upperBound.hertz == 870_000_000 && plan.rfChains[1].transmitRange == nil)
+        #expect(
+            plan.rfChains[0].transmitRange?.upperBound.hertz == 870_000_000 && plan.rfChains[1].transmitRange == nil)
         #expect(RegionChoice.region(named: nil, plan: plan)?.name == "EU868")
     }
 
@@ -120,7 +124,10 @@ import Testing
         #expect(!configuration.enforcesAirtime && configuration.region == "EU868")
         #expect(configuration.page == ListenAddress(host: "127.0.0.1", port: 8090))
         // The other way round: the own file names Semtech's.
-        files = ["/etc/g.json": #"{"semtech": "x/global.json", "gateway": "0102030405060708"}"#, "/etc/x/global.json": Self.global]
+        files = [
+            "/etc/g.json": #"{"semtech": "x/global.json", "gateway": "0102030405060708"}"#,
+            "/etc/x/global.json": Self.global,
+        ]
         #expect(load(files).1.isEmpty)
         #expect(load(files).0.eui == GatewayEUI(0x0102_0304_0506_0708))
     }
@@ -133,11 +140,18 @@ import Testing
         (#"{"gateway_conf": {"server_address": 5}}"#, "a whole number"),
         (#"{"gateway_conf": {"server_address": "x", "beacon_period": 60}}"#, "128"),
         (#"{"SX130x_conf": {"radio_0": {"enable": true}}, "gateway_conf": {"server_address": "x"}}"#, "no frequency"),
-        (#"{"SX130x_conf": {"chan_multiSF_0": {"enable": true, "radio": 1}}, "gateway_conf": {"server_address": "x"}}"#, "radio is off"),
-        (#"{"SX130x_conf": {"radio_0": {"enable": true, "freq": 867500000, "tx_enable": true}}, "gateway_conf": {"server_address": "x"}}"#, "tx_freq_min"),
-        (#"{"uplinks": [{"kind": "smoke"}]}"#, "no kind of up-link"), (#"{"uplinks": [{"kind": "gwmp"}]}"#, "server's name"),
+        (
+            #"{"SX130x_conf": {"chan_multiSF_0": {"enable": true, "radio": 1}}, "gateway_conf": {"server_address": "x"}}"#,
+            "radio is off"
+        ),
+        (
+            #"{"SX130x_conf": {"radio_0": {"enable": true, "freq": 867500000, "tx_enable": true}}, "gateway_conf": {"server_address": "x"}}"#,
+            "tx_freq_min"
+        ),
+        (#"{"uplinks": [{"kind": "smoke"}]}"#, "no kind of up-link"),
+        (#"{"uplinks": [{"kind": "gwmp"}]}"#, "server's name"),
         (#"{"uplinks": [{"kind": "lns", "url": "http://x"}]}"#, "wss://"),
-        (#"{"uplinks": [{"kind": "gwmp", "server": "x", "prot": 1}]}"#, #"Perhaps "port" is meant"#),
+        (#"{"uplinks": [{"kind": "gwmp", "server": "x", "prt": 1}]}"#, #"Perhaps "port" is meant"#),
         (#"{"uplinks": [{"kind": "gwmp", "server": "x"}, {"kind": "gwmp", "server": "x"}]}"#, "two up-links"),
         (#"{"uplinks": [{"kind": "gwmp", "server": "x", "dev-addr": "26/7"}]}"#, "eight hexadecimal digits"),
         (#"{"uplinks": [{"kind": "gwmp", "server": "x", "join-eui": "zz"}]}"#, "range of JoinEUIs"),
@@ -148,7 +162,8 @@ import Testing
     ])
     func eachProblemIsASentenceWithItsPlace(_ text: String, _ part: String) {
         let (_, problems) = load(["/etc/g.json": text])
-        #expect(problems.contains { $0.contains(part) && $0.hasPrefix("/etc/g.json") && $0.hasSuffix(".") }, "\(problems)")
+        #expect(
+            problems.contains { $0.contains(part) && $0.hasPrefix("/etc/g.json") && $0.hasSuffix(".") }, "\(problems)")
     }
 
     @Test func aFileFullOfNonsenseIsNoTrapAndNoFlood() {
@@ -162,7 +177,8 @@ import Testing
 
     @Test func aStationsDirectoryIsRead() {
         let files = [
-            "/s/tc.uri": "wss://lns.example:8887\n", "/s/tc.key": "Authorization: Bearer secret\r\n", "/s/tc.trust": "x",
+            "/s/tc.uri": "wss://lns.example:8887\n", "/s/tc.key": "Authorization: Bearer secret\r\n",
+            "/s/tc.trust": "x",
             "/s/station.conf": "{/* its own */ \"station_conf\": {\"routerid\": \"01-02-03-04-05-06-07-08\"}}",
         ]
         let directory = StationDirectory(path: "/s") { path throws(DeviceError) in

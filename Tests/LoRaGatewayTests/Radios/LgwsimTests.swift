@@ -47,7 +47,8 @@ import Testing
 
     @Test func whatCannotBeIsSaid() {
         let bad = [
-            record(rate: 0), record(rate: 3), record(rate: 0x80), record(size: 256), record(size: 65535), record(status: 9),
+            record(rate: 0), record(rate: 3), record(rate: 0x80), record(size: 256), record(size: 65535),
+            record(status: 9),
             record(modulation: 7), record(codingRate: 9), record(rssi: .nan), record(snr: .infinity),
             Array(record().dropLast()), [],
         ]
@@ -55,7 +56,8 @@ import Testing
             let received = LgwsimRecord.decode(ByteBuffer(bytes: bytes), receivedAt: .zero)
             guard case .impossible = received else { return #expect(Bool(false), "\(received)") }
         }
-        guard case .busyTable = LgwsimRecord.decode(ByteBuffer(bytes: record(hertz: 0xCCAF_CCAF)), receivedAt: .zero) else {
+        guard case .busyTable = LgwsimRecord.decode(ByteBuffer(bytes: record(hertz: 0xCCAF_CCAF)), receivedAt: .zero)
+        else {
             return #expect(Bool(false))
         }
     }
@@ -63,11 +65,15 @@ import Testing
     @Test func aFrameToSendHasItsPlaces() throws {
         let downlink = RadioDownlink(
             count: 0x1_2345_6789, frequency: RadioFrequency(hertz: 869_525_000),
-            modulation: .lora(LoRaDataRate(spreadingFactor: 12, bandwidth: 125)), power: 27, rfChain: 1, payload: [9, 8, 7])
+            modulation: .lora(LoRaDataRate(spreadingFactor: 12, bandwidth: 125)), power: 27, rfChain: 1,
+            payload: [9, 8, 7])
         let bytes = Array(try #require(LgwsimRecord.encode(downlink)).readableBytesView)
         #expect(bytes.count == 288)
-        #expect(bytes[0..<4] == [0x88, 0xF2, 0xD3, 0x33] && bytes[4] == 1 && bytes[8..<12] == [0x89, 0x67, 0x45, 0x23])
-        #expect(bytes[12] == 1 && bytes[13] == 27 && bytes[14] == 0x10 && bytes[15] == 3 && bytes[16..<20] == [0x40, 0, 0, 0])
+        #expect(
+            bytes[0..<4] == [0x08, 0xE6, 0xD3, 0x33] && bytes[4] == 1 && bytes[8..<12] == [0x89, 0x67, 0x45, 0x23])
+        #expect(
+            bytes[12] == 1 && bytes[13] == 27 && bytes[14] == 0x10 && bytes[15] == 3
+                && bytes[16..<20] == [0x40, 0, 0, 0])
         #expect(bytes[20] == 1 && bytes[21] == 1 && bytes[24..<26] == [8, 0] && bytes[26] == 1 && bytes[27] == 0)
         #expect(bytes[28..<30] == [3, 0] && bytes[30..<33] == [9, 8, 7])
         var other = downlink
@@ -126,5 +132,7 @@ private final class Recorder: ChannelInboundHandler, Sendable {
     typealias InboundIn = ByteBuffer
     private let take: @Sendable ([UInt8]) -> Void
     init(_ take: @escaping @Sendable ([UInt8]) -> Void) { self.take = take }
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) { take(Array(unwrapInboundIn(data).readableBytesView)) }
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        take(Array(unwrapInboundIn(data).readableBytesView))
+    }
 }

@@ -84,7 +84,9 @@ final class GatewayRig: Sendable {
     }
 
     /// An up-link's state and counters.
-    func uplink(_ name: String) async throws -> (state: ServerLinkState, counters: UplinkChannel.Counters, waiting: UInt64) {
+    func uplink(_ name: String) async throws -> (
+        state: ServerLinkState, counters: UplinkChannel.Counters, waiting: UInt64
+    ) {
         let found = try await get { core -> (ServerLinkState, UplinkChannel.Counters, UInt64)? in
             guard let channel = core.channels.first(where: { $0.configuration.name == name }),
                 let state = channel.link?.state

@@ -30,7 +30,8 @@ import Testing
             #expect(server.euis == [[0xAA, 0x55, 0x5A, 0, 0, 0, 1, 1]])
             let text = try #require(server.pushes.first { $0.contains("rxpk") })
             for part in [
-                "\"freq\":868.100000", "\"datr\":\"SF7BW125\"", "\"codr\":\"4/5\"", "\"stat\":1", "\"rssi\":-60", "\"chan\":2",
+                "\"freq\":868.100000", "\"datr\":\"SF7BW125\"", "\"codr\":\"4/5\"", "\"stat\":1", "\"rssi\":-60",
+                "\"chan\":2",
                 "\"size\":17", "\"modu\":\"LORA\"",
             ] { #expect(text.contains(part), "\(part) in \(text)") }
             try await eventually("a report") { server.pushes.contains { $0.contains("\"stat\":{\"time\"") } }
@@ -58,7 +59,8 @@ import Testing
             let now = rig.radio.now()
             let far = now + 100_000_000
             let cases: [(String, String)] = [
-                (txpk(now + 4_000_000), ""), (txpk(now - 1_000_000), "TOO_LATE"), (txpk(now + 900_000_000), "TOO_EARLY"),
+                (txpk(now + 4_000_000), ""), (txpk(now - 1_000_000), "TOO_LATE"),
+                (txpk(now + 900_000_000), "TOO_EARLY"),
                 (txpk(far), ""), (txpk(far), "COLLISION_PACKET"), (txpk(far + 10_000), "COLLISION_PACKET"),
                 (txpk(far) { $0.replacing("868.1", with: "915.1") }, "TX_FREQ"),
                 (txpk(far) { $0.replacing("\"rfch\":0", with: "\"rfch\":9") }, "TX_FREQ"),
@@ -94,7 +96,9 @@ import Testing
         let server = try await FakeGWMPServer.start()
         try await GatewayRig.run([uplink(server)]) { rig in
             try await rig.waitUntilUp("ns")
-            for bytes in [[], [2], [9, 0, 0, 1], [2, 0, 0, 77], [2, 0, 0, 0], [2, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]] as [[UInt8]] {
+            for bytes in [[], [2], [9, 0, 0, 1], [2, 0, 0, 77], [2, 0, 0, 0], [2, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]]
+                as [[UInt8]]
+            {
                 server.send(raw: bytes)
             }
             try await eventually("warnings") {
@@ -129,7 +133,8 @@ import Testing
             try await eventually("all are there") { server.firstNumbers.count == 201 }
             #expect(server.firstNumbers == Array(0...200))
             let late = server.frames.filter { $0["meta"]?["late"] == "true" }
-            #expect(late.count >= 200 && late.allSatisfy { $0["meta"]?["received"]?.stringValue?.hasSuffix("Z") == true })
+            #expect(
+                late.count >= 200 && late.allSatisfy { $0["meta"]?["received"]?.stringValue?.hasSuffix("Z") == true })
             try await eventually("the store is empty") { try await rig.uplink("ns").waiting == 0 }
             // And live ones go straight again.
             rig.radio.hear(300)
@@ -141,19 +146,17 @@ import Testing
 
     @Test func whatIsStoredOutlivesTheProcess() async throws {
         let directory = try TemporaryDirectory()
-        let port = try ReservedUDPPort()
-        let configuration = UplinkConfiguration(
-            name: "ns", kind: .gwmp(GWMPServer(host: "127.0.0.1", portUp: port.port, portDown: port.port)),
-            store: StoreSettings())
+        let server = try await FakeGWMPServer.start()
+        server.answer(false)
+        let configuration = uplink(server, store: StoreSettings(), acknowledgementTime: .seconds(1))
         try await GatewayRig.run([configuration], state: directory.path) { rig in
             for number in 0..<20 { rig.radio.hear(UInt16(number)) }
             try await eventually("frames are kept") { try await rig.uplink("ns").waiting == 20 }
         }
-        port.release()
-        let server = try await FakeGWMPServer.start(port: port.port)
+        server.answer(true)
         try await GatewayRig.run([configuration], state: directory.path) { rig in
-            try await eventually("all are there") { server.numbers.count == 20 }
-            #expect(server.numbers == Array(0..<20))
+            try await eventually("all are there") { server.firstNumbers.count == 20 }
+            #expect(server.firstNumbers == Array(0..<20))
         }
         await server.stop()
     }
@@ -167,7 +170,7 @@ import Testing
         try await GatewayRig.run([nameless, uplink(silent, "silent"), uplink(good, "good")]) { rig in
             try await rig.waitUntilUp("good")
             for number in 0..<500 { rig.radio.hear(UInt16(number)) }
-            try await eventually("all at the good one") { server(good) == 500 }
+            try await eventually("all at the good one") { good.numbers.count == 500 }
             try await eventually("the others are known") {
                 let words = try await [rig.uplink("nameless").state.word, rig.uplink("silent").state.word]
                 return words == ["no-address", "silent"]
@@ -176,7 +179,6 @@ import Testing
             #expect(counters.missed == 0 && counters.delivered == 500)
             #expect(try await rig.uplink("nameless").counters.dropped == 500)
         }
-        func server(_ server: FakeGWMPServer) -> Int { server.numbers.count }
         await good.stop()
         await silent.stop()
     }

@@ -20,7 +20,8 @@ import Testing
     /// What was sent: type, token, address.
     private func sent(_ actions: [GWMPUplinkStateMachine.Action]) -> [(type: UInt8, token: UInt16, to: Endpoint)] {
         actions.compactMap { action in
-            guard case .send(let datagram, let endpoint) = action, let token = datagram.getInteger(at: 1, as: UInt16.self),
+            guard case .send(let datagram, let endpoint) = action,
+                let token = datagram.getInteger(at: 1, as: UInt16.self),
                 let type = datagram.getInteger(at: 3, as: UInt8.self)
             else { return nil }
             return (type, token, endpoint)
@@ -102,8 +103,8 @@ import Testing
         let first = machine.resolved([a], again: .seconds(60), now: time(0))
         _ = machine.receive(answer(4, sent(first)[0].token), from: a, now: time(1))
         // The keepalive's answer is lost; the next one comes.
-        #expect(names(machine.tick(now: time(10_000))) == ["send 127.0.0.1:1701"])
-        let again = machine.tick(now: time(11_000))
+        #expect(names(machine.tick(now: time(10_001))) == ["send 127.0.0.1:1701"])
+        let again = machine.tick(now: time(11_001))
         #expect(names(again) == ["send 127.0.0.1:1701"])
         #expect(machine.receive(answer(4, sent(again)[0].token), from: a, now: time(11_010)).isEmpty)
         #expect(machine.isUp && machine.counters.renewals == 0)

@@ -27,7 +27,8 @@ import Testing
             try await eventually("a frame") { numbers(server) == [77] }
             let frame = try #require(server.values.first { $0["msgtype"] == "updf" })
             #expect(frame["DevAddr"] == 0x0102_0304 && frame["FPort"] == 1 && frame["FRMPayload"] == "ABABABAB")
-            #expect(frame["MIC"] == 0x0403_0201 && frame["DR"] == 5 && frame["Freq"] == 868_100_000 && frame["MHdr"] == 64)
+            #expect(
+                frame["MIC"] == 0x0403_0201 && frame["DR"] == 5 && frame["Freq"] == 868_100_000 && frame["MHdr"] == 64)
             let xtime = try #require(frame["upinfo"]?["xtime"]?.integerValue)
             #expect(xtime & 0xFFFF_FFFF_FFFF == Int64(heard.count) && xtime >> 48 & 0xFF != 0 && xtime > 0)
             let refTime = try #require(frame["RefTime"]?.doubleValue)
@@ -46,7 +47,8 @@ import Testing
             let xtime = server.values.compactMap { $0["upinfo"]?["xtime"]?.integerValue }[0]
             try await server.send(
                 #"{"msgtype":"dnmsg","DevEui":"00-00-00-00-00-00-00-07","dC":0,"diid":4711,"pdu":"60AABB","RxDelay":5,"#
-                    + #""RX1DR":5,"RX1Freq":868100000,"RX2DR":0,"RX2Freq":869525000,"priority":0,"xtime":\#(xtime),"rctx":0}"#)
+                    + #""RX1DR":5,"RX1Freq":868100000,"RX2DR":0,"RX2Freq":869525000,"priority":0,"xtime":\#(xtime),"rctx":0}"#
+            )
             try await eventually("it is reported") { server.values.contains { $0["msgtype"] == "dntxed" } }
             let report = try #require(server.values.first { $0["msgtype"] == "dntxed" })
             #expect(report["diid"] == 4711 && report["DR"] == 5 && report["Freq"] == 868_100_000)
@@ -54,7 +56,8 @@ import Testing
             #expect(rig.radio.sent.first?.payload == [0x60, 0xAA, 0xBB])
             // Class C, without an uplink: at once.
             try await server.send(
-                #"{"msgtype":"dnmsg","DevEui":"00-00-00-00-00-00-00-07","dC":2,"diid":4712,"pdu":"60CC","RX2DR":3,"RX2Freq":869525000,"priority":0}"#)
+                #"{"msgtype":"dnmsg","DevEui":"00-00-00-00-00-00-00-07","dC":2,"diid":4712,"pdu":"60CC","RX2DR":3,"RX2Freq":869525000,"priority":0}"#
+            )
             try await eventually("class C") { server.values.contains { $0["diid"] == 4712 } }
             // A time of another session, nonsense, and things that no gateway should do.
             for text in [
