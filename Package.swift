@@ -152,6 +152,14 @@ let package = Package(
             name: "DeviceSimulatorTests",
             dependencies: ["DeviceSimulator", "DeviceProtocols", "DeviceTransport", "DeviceCore", "TestSupport"],
             swiftSettings: strict),
+        // Virtual devices and their network around a foreign forwarder: Tests/LoRa.
+        .executableTarget(
+            name: "LoRaWorldProgram",
+            dependencies: [
+                "LoRaNetworkServer", "DeviceSimulator", "DeviceTransport", "DeviceProtocols", "DeviceCore", nioPosix,
+                logging,
+            ],
+            path: "Tests/LoRaWorldProgram", swiftSettings: strict),
         .testTarget(
             name: "LoRaNetworkServerTests",
             dependencies: [

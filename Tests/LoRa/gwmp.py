@@ -4,6 +4,7 @@ Arrival times are the kernel's (SO_TIMESTAMPNS), so that this program's own slow
 """
 
 import base64
+import contextlib
 import json
 import socket
 import struct
@@ -14,6 +15,14 @@ from frames import number_of
 
 SO_TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)
 PUSH_DATA, PUSH_ACK, PULL_DATA, PULL_RESP, PULL_ACK, TX_ACK = range(6)
+
+
+def receive_buffer(listener, size):
+    """A buffer that outlasts this program's pauses; root may exceed the system's limit."""
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, 33, size)  # SO_RCVBUFFORCE
+    except OSError:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
 
 
 class Arrival:
@@ -28,7 +37,7 @@ class Arrival:
 class Server:
     """One socket for both ways. `mode` is "ok", or "silent": it takes nothing and answers nothing."""
 
-    def __init__(self, address="127.0.0.1", port=0, keep=True):
+    def __init__(self, address="127.0.0.1", port=0, keep=True, network=None):
         self.mode = "ok"
         self.keep = keep
         self.arrivals = []
@@ -41,6 +50,7 @@ class Server:
         self._lock = threading.Lock()
         self._address = (address, port)
         self._socket = None
+        self._network = network
         self.open()
         self._address = self._socket.getsockname()
 
@@ -51,8 +61,9 @@ class Server:
     def open(self):
         """Listens; again after close() on the same port."""
         family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_DGRAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 20)
+        with self._network.inside_servers() if self._network else contextlib.nullcontext():
+            self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        receive_buffer(self._socket, 8 << 20)
         self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self._socket.bind(self._address)
         threading.Thread(target=self._serve, args=(self._socket,), daemon=True).start()

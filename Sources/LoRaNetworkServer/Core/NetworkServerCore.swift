@@ -21,6 +21,8 @@ struct NetworkServerCore {
     private var joinNonce: UInt32
     private var nextAddress: UInt32 = 0x0010_0000
     private var downlinkNumber: UInt64 = 0
+    /// The sessions of class C that have been heard, and when the next frame is due.
+    private var classC: [(address: DevAddr, due: MonotonicTime)] = []
     /// When each gateway that devices of class C are heard by has sent what it was last given for them.
     private var freeAt: [EUI64: MonotonicTime] = [:]
 
@@ -81,7 +83,10 @@ struct NetworkServerCore {
             return []
         }
         joins[request.devEUI] = Join(devNonce: request.devNonce, at: now)
-        if let old = addresses[request.devEUI] { sessions[old] = nil }
+        if let old = addresses[request.devEUI] {
+            sessions[old] = nil
+            classC.removeAll { $0.address == old }
+        }
         let address = DevAddr(nextAddress)
         // Below the personalized ones of the simulator; round again after 2^20 joins.
         nextAddress = 0x0010_0000 | (nextAddress &+ 1) & 0x000F_FFFF
@@ -136,8 +141,8 @@ struct NetworkServerCore {
         session.gateway = uplink.gateway
         session.frames += 1
         counters.data += 1
-        if let interval = settings.classCInterval, session.device.deviceClass == .c, session.nextClassC == nil {
-            session.nextClassC = now + interval
+        if let interval = settings.classCInterval, session.device.deviceClass == .c, session.frames == 1 {
+            classC.append((session.devAddr, now + interval))
         }
         let isEcho = settings.echoEvery > 0 && session.frames % settings.echoEvery == 0 && opened.port != 0
         let echo = isEcho ? opened : nil
@@ -209,17 +214,15 @@ struct NetworkServerCore {
         else { return [] }
         if freeAt.count > Self.gatewayLimit { freeAt = [:] }
         var downlinks: [ServerDownlink] = []
-        // By address: what the same input makes is the same.
-        let due = sessions.filter { $0.value.nextClassC.map { $0 <= now } ?? false }.sorted { $0.key < $1.key }
-        for (address, session) in due {
+        for (place, entry) in classC.enumerated() where entry.due <= now {
+            guard var session = sessions[entry.address], let gateway = session.gateway else { continue }
             // One after the other: a gateway has one sender, and the next tick comes soon.
-            guard let gateway = session.gateway, freeAt[gateway] ?? now <= now else { continue }
-            var session = session
-            session.nextClassC = now + interval
+            guard freeAt[gateway] ?? now <= now else { continue }
+            classC[place].due = now + interval  // safe: its own index
             guard let frame = try? frame(to: &session, control: [], port: 99, payload: Array("class C".utf8)) else {
                 continue
             }
-            sessions[address] = session
+            sessions[entry.address] = session
             counters.downlinksClassC += 1
             let airtime = TimeOnAir.microseconds(
                 bytes: frame.count, modulation: modulation, format: TimeOnAir.Format(hasCRC: false))

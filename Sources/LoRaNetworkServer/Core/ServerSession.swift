@@ -17,6 +17,4 @@ struct ServerSession {
     /// New data frames, and answers to any.
     var frames: UInt64 = 0
     var answers: UInt64 = 0
-    /// When the next frame of class C is due.
-    var nextClassC: MonotonicTime?
 }

@@ -1,5 +1,6 @@
 import DeviceCore
 import DeviceProtocols
+import TestSupport
 import Testing
 
 /// Forwarders' sessions over real UDP.

@@ -1,11 +1,11 @@
 import Glibc
 
 /// A forwarder's socket: blocking, so that a test reads like a session.
-final class UDPClient: Sendable {
+public final class UDPClient: Sendable {
     private let file: Int32
 
     /// A socket on loopback that sends to that port.
-    init(port: Int) throws {
+    public init(port: Int) throws {
         file = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -21,12 +21,13 @@ final class UDPClient: Sendable {
 
     deinit { close(file) }
 
-    func send(_ bytes: [UInt8]) throws {
+    /// Sends a datagram.
+    public func send(_ bytes: [UInt8]) throws {
         guard Glibc.send(file, bytes, bytes.count, 0) == bytes.count else { throw SocketError(number: errno) }
     }
 
     /// The next datagram, nil when none comes in time.
-    func receive(milliseconds: Int32 = 10_000) -> [UInt8]? {
+    public func receive(milliseconds: Int32 = 10_000) -> [UInt8]? {
         var waiting = pollfd(fd: file, events: Int16(POLLIN), revents: 0)
         guard poll(&waiting, 1, milliseconds) > 0 else { return nil }
         var bytes = [UInt8](repeating: 0, count: 65_536)
@@ -35,6 +36,8 @@ final class UDPClient: Sendable {
     }
 }
 
-struct SocketError: Error {
-    var number: Int32
+/// What the system said about a socket.
+public struct SocketError: Error {
+    /// The system's number.
+    public var number: Int32
 }
