@@ -24,6 +24,8 @@ let package = Package(
         fuzzer("fuzz-split"),
         fuzzer("fuzz-client"),
         fuzzer("fuzz-text"),
+        fuzzer("fuzz-lora"),
+        fuzzer("fuzz-downlink"),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -114,9 +114,11 @@ extension JSONParser {
         // No number that means something is longer; a bound keeps the conversion cheap.
         guard position - start <= 1100 else { throw error("this number is too long", at: start) }
         let text = String(decoding: bytes[start..<position], as: UTF8.self)  // safe: position only grows
-        // -0 stays a Double: an Int64 has no negative zero.
-        if isWhole, text != "-0", let integer = Int64(text) { return .integer(integer) }
-        if isWhole, let unsigned = UInt64(text) { return .unsigned(unsigned) }
+        // -0 stays a Double: whole numbers have no negative zero.
+        if isWhole, text != "-0" {
+            if let integer = Int64(text) { return .integer(integer) }
+            if let unsigned = UInt64(text) { return .unsigned(unsigned) }
+        }
         guard let number = Double(text), number.isFinite else {
             throw error("\(text.count > 40 ? "this number" : text) is too large", at: start)
         }

@@ -35,26 +35,22 @@ extension EUI64 {
     }
 
     private static func id6(_ text: String) -> UInt64? {
-        // A gap is two colons with zeros between; what stands around it are up to three groups.
-        var sides: [[UInt64]] = [[]]
-        var rest = Substring(text)
-        if rest.hasPrefix("::") { rest = rest.dropFirst() }
-        for (place, group) in rest.split(separator: ":", omittingEmptySubsequences: false).enumerated() {
-            if group.isEmpty {
-                // `1::` ends with an empty group after the gap's.
-                if sides.count == 2, sides[1].isEmpty, text.hasSuffix("::"), place > 0 { continue }
-                guard sides.count == 1 else { return nil }
-                sides.append([])
-                continue
+        // What stands on both sides of the gap; without a gap there is one side.
+        var sides: [[UInt64]] = []
+        for side in text.split(separator: "::", omittingEmptySubsequences: false) {
+            var groups: [UInt64] = []
+            for group in side.isEmpty ? [] : side.split(separator: ":", omittingEmptySubsequences: false) {
+                guard (1...4).contains(group.utf8.count), group.utf8.allSatisfy({ $0 != UInt8(ascii: "+") }),
+                    let number = UInt64(group, radix: 16)
+                else { return nil }
+                groups.append(number)
             }
-            guard group.utf8.count <= 4, let number = UInt64(group, radix: 16), !group.hasPrefix("+") else {
-                return nil
-            }
-            sides[sides.count - 1].append(number)
+            sides.append(groups)
         }
-        let count = sides.reduce(0) { $0 + $1.count }
-        guard sides.count == 1 ? count == 4 : count <= 3 else { return nil }
-        let zeros = [UInt64](repeating: 0, count: 4 - count)
-        return (sides[0] + zeros + (sides.count == 2 ? sides[1] : [])).reduce(0) { $0 << 16 | $1 }
+        guard let first = sides.first, sides.count <= 2 else { return nil }
+        let last = sides.count == 2 ? sides[1] : []  // safe: as just counted
+        let zeros = 4 - first.count - last.count
+        guard sides.count == 1 ? zeros == 0 : zeros > 0 else { return nil }
+        return (first + [UInt64](repeating: 0, count: zeros) + last).reduce(0) { $0 << 16 | $1 }
     }
 }
