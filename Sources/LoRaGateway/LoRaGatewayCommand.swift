@@ -53,15 +53,18 @@ struct LoRaGatewayCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("With --simulate: virtual devices, 0 to 10000.", valueName: "number"))
     var devices = 10
 
-    @Option(help: ArgumentHelp("With --simulate: how often each device sends. Example: --every 5s", valueName: "duration"))
+    @Option(
+        help: ArgumentHelp("With --simulate: how often each device sends. Example: --every 5s", valueName: "duration"))
     var every = "30s"
 
-    @Option(help: ArgumentHelp("With --simulate: chance begins here; the same number, the same run.", valueName: "number"))
+    @Option(
+        help: ArgumentHelp("With --simulate: chance begins here; the same number, the same run.", valueName: "number"))
     var seed: UInt64 = 1
 
     @Option(
         help: ArgumentHelp(
-            "With --simulate and no --config: how the built-in server is spoken to: gwmp or lns.", valueName: "protocol"))
+            "With --simulate and no --config: how the built-in server is spoken to: gwmp or lns.", valueName: "protocol"
+        ))
     var server = "gwmp"
 
     @Option(
@@ -113,9 +116,10 @@ struct LoRaGatewayCommand: AsyncParsableCommand {
 
     /// A file of the gateway's own is not one whose keys are flags: it is read later, by who knows it.
     private static func arguments() throws(DeviceError) -> [String] {
-        let path = CommandLine.arguments.firstIndex(of: "--config").flatMap { index in
-            CommandLine.arguments.dropFirst(index + 1).first
-        } ?? getenv("DEVICE_CONFIG").map { String(cString: $0) }
+        let path =
+            CommandLine.arguments.firstIndex(of: "--config").flatMap { index in
+                CommandLine.arguments.dropFirst(index + 1).first
+            } ?? getenv("DEVICE_CONFIG").map { String(cString: $0) }
         guard let path, ConfigurationLoader().isGatewayFile(path) else {
             return try SettingsSources.arguments(flags: flags + [.option("config")], ignoring: DeviceVariables.all)
         }

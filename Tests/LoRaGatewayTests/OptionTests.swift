@@ -26,28 +26,48 @@ import Testing
         #expect(error?.exitStatus == 64)
     }
 
-    @Test func helpSaysWhatIsMissing() {
+    @Test func helpSaysHowToBegin() {
         let help = LoRaGatewayCommand.helpMessage(columns: 10_000)
-        for part in ["does not do yet", "radio", "network servers", "--lan", "no passwords"] {
-            #expect(help.contains(part))
+        for part in [
+            "--simulate", "global_conf.json", "--check-config", "--station", "--lan", "no passwords", "SIGHUP",
+        ] {
+            #expect(help.contains(part), "\(part)")
         }
     }
 
+    @Test func simulationAndStationAreGateways() throws {
+        let options = try #require(try LoRaGatewayCommand.parse(["--simulate", "--every", "2s"]).serviceOptions())
+        #expect(options.isSimulated && options.source == .builtIn && options.interval == .seconds(2))
+        let station = try #require(try LoRaGatewayCommand.parse(["--station", "/etc/station"]).serviceOptions())
+        #expect(station.source == .station("/etc/station") && !station.isSimulated)
+        #expect(try LoRaGatewayCommand.parse([]).serviceOptions() == nil)
+    }
+
+    @Test(arguments: [
+        (["--simulate", "--devices", "20000"], "0 to 10000"), (["--simulate", "--every", "1ms"], "at least 100ms"),
+        (["--simulate", "--server", "smoke"], "gwmp or lns"), (["--simulate", "--page", "nowhere"], "not an address"),
+    ])
+    func wrongSimulationsAreExplained(_ arguments: [String], _ part: String) throws {
+        let command = try LoRaGatewayCommand.parse(arguments)
+        let error = #expect(throws: DeviceError.self) { try command.serviceOptions() }
+        #expect(error?.description.contains(part) == true, "\(String(describing: error))")
+    }
+
     @Test func itEndsAfterItsTime() async throws {
-        var options = LoRaGatewayOptions()
+        var options = ForwarderEarOptions()
         options.listen.port = 0
         options.duration = .milliseconds(50)
         let text = Locked("")
-        let gateway = LoRaGateway(options: options) { part in text.withLock { $0 += part } }
+        let gateway = ForwarderEar(options: options) { part in text.withLock { $0 += part } }
         try await within { try await gateway.run() }
         #expect(text.withLock { $0 }.contains("Ended after "))
     }
 
     @Test func aPortInUseIsExplained() async throws {
         _ = try await GatewayRun.lines { _, port in
-            var options = LoRaGatewayOptions()
+            var options = ForwarderEarOptions()
             options.listen.port = port
-            let gateway = LoRaGateway(options: options) { _ in }
+            let gateway = ForwarderEar(options: options) { _ in }
             let error = await #expect(throws: DeviceError.self) { try await gateway.run() }
             #expect(error?.code == .busy)
             #expect(error?.hint?.contains("ss -lunp") == true)
@@ -55,13 +75,13 @@ import Testing
     }
 
     @Test func aReaderWhoStopsDoesNotHoldItUp() async throws {
-        var options = LoRaGatewayOptions()
+        var options = ForwarderEarOptions()
         options.listen.port = 0
         options.duration = .milliseconds(50)
         let gate = Locked(false)
         let gaveUp = Locked(false)
         // Nobody reads until the program has given up.
-        let gateway = LoRaGateway(options: options) { _ in while !gate.withLock({ $0 }) { usleep(1000) } }
+        let gateway = ForwarderEar(options: options) { _ in while !gate.withLock({ $0 }) { usleep(1000) } }
         try await within {
             try await gateway.run {
                 gaveUp.withLock { $0 = true }

@@ -24,7 +24,7 @@ function prepare(canvas) {
   return { context, width, height };
 }
 
-const left = 46;
+const left = 62;
 
 /** Round steps between two values, at most about `count`. */
 export function steps(low, high, count) {
@@ -37,7 +37,7 @@ export function steps(low, high, count) {
   return values;
 }
 
-function grid({ context, width, height }, low, high, unit) {
+function grid({ context, width, height }, low, high, unit, title = "") {
   const y = (value) => height - 6 - ((value - low) / (high - low)) * (height - 16);
   context.strokeStyle = style("--line");
   context.fillStyle = style("--soft");
@@ -51,11 +51,14 @@ function grid({ context, width, height }, low, high, unit) {
     context.stroke();
     context.fillText(index === marks.length - 1 ? `${value} ${unit}` : `${value}`, left - 6, y(value));
   });
+  context.textAlign = "left";
+  context.textBaseline = "top";
+  context.fillText(title, left + 4, 12);
   return y;
 }
 
 /** Points over time: `value` of each frame, coloured by spreading factor. */
-export function drawPoints(canvas, frames, value, unit, from, to, least) {
+export function drawPoints(canvas, frames, value, { title, unit, least }, from, to) {
   const place = prepare(canvas);
   if (!place) return;
   const points = frames.filter((frame) => value(frame) !== null && frame.t >= from);
@@ -63,7 +66,7 @@ export function drawPoints(canvas, frames, value, unit, from, to, least) {
   let high = Math.max(...points.map(value), least[1]);
   low = Math.floor(low / 5) * 5;
   high = Math.ceil(high / 5) * 5;
-  const y = grid(place, low, high, unit);
+  const y = grid(place, low, high, unit, title);
   const { context, width } = place;
   for (const frame of points) {
     const x = left + ((frame.t - from) / Math.max(1, to - from)) * (width - left - 6);

@@ -56,7 +56,8 @@ struct ConfigurationLoader {
     }
 
     private func readSemtech(
-        _ root: JSONObject, _ path: String, _ problems: ConfigurationProblems, into configuration: inout GatewayConfiguration
+        _ root: JSONObject, _ path: String, _ problems: ConfigurationProblems,
+        into configuration: inout GatewayConfiguration
     ) {
         let section = ConfigurationSection(members: root, path: path, problems: problems)
         if let key = Self.radioKeys.first(where: { section.has($0) }), let radio = section.section(key) {
@@ -80,6 +81,11 @@ struct ConfigurationLoader {
     private func check(
         _ configuration: inout GatewayConfiguration, _ path: String, _ problems: ConfigurationProblems
     ) {
+        if let name = configuration.region, Region(named: name) == nil {
+            problems.add(
+                path, "\(JSONWriter.quoted(name.prefix(60))) is no region that is known",
+                hint: "Known: \(Region.all.map(\.name).joined(separator: ", "))")
+        }
         var names: Set<String> = []
         for index in configuration.uplinks.indices {
             let name = configuration.uplinks[index].name  // safe: index of the array
@@ -101,7 +107,9 @@ struct ConfigurationLoader {
             problems.add(path, "it holds \(value.kind)", hint: "Write an object in braces")
         } catch {
             if isOptional, error.code == .notFound { return nil }
-            problems.add(path, error.message.hasPrefix(path) ? String(error.message.dropFirst(path.count + 1)) : error.message, hint: error.hint)
+            problems.add(
+                path, error.message.hasPrefix(path) ? String(error.message.dropFirst(path.count + 1)) : error.message,
+                hint: error.hint)
         }
         return nil
     }

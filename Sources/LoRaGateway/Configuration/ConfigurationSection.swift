@@ -136,7 +136,8 @@ struct ConfigurationSection {
         // A common way to write it, besides 16 digits: AA-55-5A-00-...
         let digits = text.filter { $0 != "-" && $0 != ":" }
         guard let eui = GatewayEUI(digits) else {
-            problems.add(place(key), "\(JSONWriter.quoted(text.prefix(60))) is no EUI", hint: "Write 16 hexadecimal digits")
+            problems.add(
+                place(key), "\(JSONWriter.quoted(text.prefix(60))) is no EUI", hint: "Write 16 hexadecimal digits")
             return nil
         }
         return eui

@@ -10,7 +10,9 @@ struct ConfigurationSummary {
         var lines = ["Settings from \(configuration.files.joined(separator: ", ")): nothing is wrong."]
         lines.append("Gateway: \(configuration.eui?.description ?? "its EUI is made from the network card")")
         let region = RegionChoice.region(named: configuration.region, plan: configuration.plan)
-        lines.append("Region: \(region?.name ?? "none; no duty cycle is kept")\(configuration.region == nil ? ", by its channels" : "")")
+        lines.append(
+            "Region: \(region?.name ?? "none; no duty cycle is kept")\(configuration.region == nil ? ", by its channels" : "")"
+        )
         if let plan = configuration.plan {
             lines.append("Channels: " + plan.channels.map { "\($0.frequency)" }.joined(separator: ", "))
         } else {
@@ -35,7 +37,9 @@ struct ConfigurationSummary {
             case .cluster(let server): server.brokers.joined(separator: ", ")
             }
         var parts = ["Up-link \(uplink.name) (\(uplink.kind.word)): \(place)"]
-        if let store = uplink.store { parts.append("keeps \(store.bytes >> 20) MiB, \(store.age.components.seconds) s") }
+        if let store = uplink.store {
+            parts.append("keeps \(store.bytes >> 20) MiB, \(store.age.components.seconds) s")
+        }
         if uplink.filter.isUplinkOnly { parts.append("uplinks only") }
         if !uplink.filter.devAddr.isEmpty {
             parts.append("DevAddr " + uplink.filter.devAddr.map(\.description).joined(separator: " "))

@@ -25,7 +25,9 @@ struct OwnFileReader {
         }
         if let radio = section.section("radio") { readRadio(radio, into: &configuration) }
         for uplink in section.sections("uplinks", limit: 16) {
-            if let uplink = UplinkReader(section: uplink, resolve: resolve).read() { configuration.uplinks.append(uplink) }
+            if let uplink = UplinkReader(section: uplink, resolve: resolve).read() {
+                configuration.uplinks.append(uplink)
+            }
         }
         if let text = section.string("page") {
             do throws(DeviceError) { configuration.page = try ListenAddress(text) } catch {

@@ -67,9 +67,11 @@ struct SemtechGatewayReader {
         }
         let bandwidth: UInt32 = section.integer("beacon_bw_hz", in: 125_000...500_000) ?? 125_000
         return GatewayConfiguration.Beacon(
-            frequency: RadioFrequency(hertz: section.integer("beacon_freq_hz", in: 1_000_000...4_000_000_000) ?? 869_525_000),
+            frequency: RadioFrequency(
+                hertz: section.integer("beacon_freq_hz", in: 1_000_000...4_000_000_000) ?? 869_525_000),
             rate: LoRaDataRate(
-                spreadingFactor: section.integer("beacon_datarate", in: 7...12) ?? 9, bandwidth: UInt16(bandwidth / 1000)),
+                spreadingFactor: section.integer("beacon_datarate", in: 7...12) ?? 9,
+                bandwidth: UInt16(bandwidth / 1000)),
             power: section.integer("beacon_power", in: -20...40) ?? 14,
             information: section.integer("beacon_infodesc", in: 0...255) ?? 0)
     }

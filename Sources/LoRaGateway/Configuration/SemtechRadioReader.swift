@@ -31,7 +31,8 @@ struct SemtechRadioReader {
         let isEnabled = radio.flag("enable") ?? false
         let frequency: UInt32 = radio.integer("freq", in: 0...4_000_000_000) ?? 0
         if isEnabled, frequency < 1_000_000 {
-            section.problems.add(radio.place("freq"), "an enabled radio has no frequency", hint: "Write it in Hz: 867500000")
+            section.problems.add(
+                radio.place("freq"), "an enabled radio has no frequency", hint: "Write it in Hz: 867500000")
         }
         var chain = RadioRFChain(
             isEnabled: isEnabled, frequency: RadioFrequency(hertz: frequency),
@@ -61,7 +62,8 @@ struct SemtechRadioReader {
             }
             return RadioGain(
                 power: power, pa: entry.integer("pa_gain", in: 0...3) ?? 0,
-                powerIndex: entry.integer("pwr_idx", in: 0...22) ?? 0, digital: entry.integer("dig_gain", in: 0...3) ?? 0,
+                powerIndex: entry.integer("pwr_idx", in: 0...22) ?? 0,
+                digital: entry.integer("dig_gain", in: 0...3) ?? 0,
                 dac: entry.integer("dac_gain", in: 0...3) ?? 3, mixer: entry.integer("mix_gain", in: 0...15) ?? 0)
         }.sorted { $0.power < $1.power }
     }
@@ -72,7 +74,8 @@ struct SemtechRadioReader {
         let number: UInt8 = channel.integer("radio", in: 0...1) ?? 0
         guard chains.indices.contains(Int(number)), chains[Int(number)].isEnabled else {  // safe: looked up before
             section.problems.add(
-                channel.place("radio"), "this channel's radio is off", hint: "Enable radio_\(number), or the channel on the other")
+                channel.place("radio"), "this channel's radio is off",
+                hint: "Enable radio_\(number), or the channel on the other")
             return nil
         }
         let offset: Int64 = channel.integer("if", in: -2_000_000...2_000_000) ?? 0
@@ -86,14 +89,17 @@ struct SemtechRadioReader {
         else { return [] }
         return [
             RadioChannel(
-                ifChain: index, rfChain: radio, frequency: frequency, modem: .multiSF(spreadingFactors: spreadingFactors))
+                ifChain: index, rfChain: radio, frequency: frequency,
+                modem: .multiSF(spreadingFactors: spreadingFactors))
         ]
     }
 
     /// `chan_multiSF_All`, which only files for the SX1302 have.
     private var spreadingFactors: ClosedRange<UInt8> {
         let numbers = section.section("chan_multiSF_All")?.value("spreading_factor_enable")?.arrayValue ?? []
-        let factors = numbers.compactMap(\.integerValue).compactMap { UInt8(exactly: $0) }.filter { (5...12).contains($0) }
+        let factors = numbers.compactMap(\.integerValue).compactMap { UInt8(exactly: $0) }.filter {
+            (5...12).contains($0)
+        }
         guard let low = factors.min(), let high = factors.max() else { return 7...12 }
         return low...high
     }
@@ -105,7 +111,8 @@ struct SemtechRadioReader {
         let bandwidth: UInt32 = channel.integer("bandwidth", in: 0...500_000) ?? 250_000
         guard Self.bandwidths.contains(bandwidth) else {
             section.problems.add(
-                channel.place("bandwidth"), "\(bandwidth) Hz is no LoRa bandwidth", hint: "Write 125000, 250000 or 500000")
+                channel.place("bandwidth"), "\(bandwidth) Hz is no LoRa bandwidth",
+                hint: "Write 125000, 250000 or 500000")
             return []
         }
         let factor: UInt8 = channel.integer("spread_factor", in: 5...12) ?? 7
@@ -114,7 +121,9 @@ struct SemtechRadioReader {
     }
 
     private func fsk(_ chains: [RadioRFChain]) -> [RadioChannel] {
-        guard let channel = section.section("chan_FSK"), let (radio, frequency) = place(channel, chains) else { return [] }
+        guard let channel = section.section("chan_FSK"), let (radio, frequency) = place(channel, chains) else {
+            return []
+        }
         let bitRate: UInt32 = channel.integer("datarate", in: 500...250_000) ?? 50_000
         let bandwidth: UInt32 = channel.integer("bandwidth", in: 0...500_000) ?? 125_000
         return [

@@ -25,7 +25,8 @@ struct StationDirectory {
         var configuration = GatewayConfiguration()
         configuration.radio = .lgwsim(file("spidev"))
         guard let url = text("tc.uri"), let checked = try? BrokerURL(url), checked.framing == .webSocket else {
-            problems.add(file("tc.uri"), "there is no address of a network server in it", hint: "Write wss://lns.example:8887")
+            problems.add(
+                file("tc.uri"), "there is no address of a network server in it", hint: "Write wss://lns.example:8887")
             return (configuration, problems)
         }
         configuration.files.append(file("tc.uri"))

@@ -7,7 +7,9 @@ struct UplinkReader {
     let section: ConfigurationSection
     let resolve: (String) -> String
 
-    private static let common = ["name", "kind", "enabled", "dev-addr", "join-eui", "uplink-only", "store", "forward-crc"]
+    private static let common = [
+        "name", "kind", "enabled", "dev-addr", "join-eui", "uplink-only", "store", "forward-crc",
+    ]
 
     /// nil for one that is off or cannot be used.
     func read() -> UplinkConfiguration? {
@@ -18,7 +20,8 @@ struct UplinkReader {
         case "cluster": kind = cluster().map { .cluster($0) }
         case let word:
             section.problems.add(
-                section.place("kind"), word.map { "\(JSONWriter.quoted($0.prefix(60))) is no kind of up-link" } ?? "it has no kind",
+                section.place("kind"),
+                word.map { "\(JSONWriter.quoted($0.prefix(60))) is no kind of up-link" } ?? "it has no kind",
                 hint: "Write \"gwmp\", \"lns\" or \"cluster\"")
             return nil
         }
@@ -46,7 +49,8 @@ struct UplinkReader {
             Self.common + ["server", "port", "port-up", "port-down", "keepalive", "stat-interval", "ack-time"])
         guard let host = section.string("server"), SemtechGatewayReader.isHost(host) else {
             section.problems.add(
-                section.place("server"), "the server's name or address is missing or wrong", hint: "Write \"server\": \"ns.example\"")
+                section.place("server"), "the server's name or address is missing or wrong",
+                hint: "Write \"server\": \"ns.example\"")
             return nil
         }
         var server = GWMPServer(host: host)
@@ -75,7 +79,8 @@ struct UplinkReader {
             server.headers = token(resolve(file))
             if !checked.isSecure {
                 section.problems.add(
-                    section.place("token-file"), "a token would be sent without TLS", hint: "Use wss://, or remove the token")
+                    section.place("token-file"), "a token would be sent without TLS",
+                    hint: "Use wss://, or remove the token")
             }
         }
         (server.authorities, server.certificate, server.key) = identity()
@@ -106,7 +111,8 @@ struct UplinkReader {
         let brokers = section.strings("brokers", limit: 16)
         guard !brokers.isEmpty else {
             section.problems.add(
-                section.place("brokers"), "the cluster's address is missing", hint: "Write \"brokers\": \"smq://cluster.example\"")
+                section.place("brokers"), "the cluster's address is missing",
+                hint: "Write \"brokers\": \"smq://cluster.example\"")
             return nil
         }
         for broker in brokers {
@@ -127,7 +133,8 @@ struct UplinkReader {
 
     private func identity() -> (String?, String?, String?) {
         let identity = (
-            section.string("ca").map(resolve), section.string("certificate").map(resolve), section.string("key").map(resolve)
+            section.string("ca").map(resolve), section.string("certificate").map(resolve),
+            section.string("key").map(resolve)
         )
         if (identity.1 == nil) != (identity.2 == nil) {
             section.problems.add(section.path, "certificate and key go together", hint: "Write both or none")

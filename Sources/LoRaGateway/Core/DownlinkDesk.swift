@@ -57,6 +57,7 @@ final class DownlinkDesk {
             case .accepted(let acceptance):
                 var frame = request.frame
                 frame.count = acceptance.count
+                frame.power = acceptance.eirp
                 orders[id] = Order(channel: channel, ticket: downlink.ticket, candidate: index, frame: frame)
                 tell(id, .accepted(acceptance))
                 return poll()

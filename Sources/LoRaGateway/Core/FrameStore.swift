@@ -59,7 +59,8 @@ final class FrameStore {
             do throws(DeviceError) {
                 let epoch = try BootEpoch.next(in: directory)
                 result = .success(
-                    try await OutboxLog.open(directory: "\(directory)/frames", epoch: epoch, configuration: configuration))
+                    try await OutboxLog.open(
+                        directory: "\(directory)/frames", epoch: epoch, configuration: configuration))
             } catch {
                 result = .failure(error)
             }

@@ -25,7 +25,8 @@ extension GatewayCore: LNSEnvironment {
             let missing = wanted.subtracting(current).sorted().map(\.description).joined(separator: ", ")
             return warn(
                 "router-config",
-                "\(name) wants other channels than the radio has (\(missing)); the radio's own settings stay", key: name)
+                "\(name) wants other channels than the radio has (\(missing)); the radio's own settings stay", key: name
+            )
         }
         planOwner = name
         guard plan.channels.isEmpty == false else { return }

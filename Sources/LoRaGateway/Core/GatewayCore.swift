@@ -120,7 +120,9 @@ final class GatewayCore: UplinkChannelOwner {
     }
 
     func warn(_ kind: String, _ message: String, from channel: UplinkChannel) {
-        warn("\(channel.configuration.kind.word)-\(kind)", "\(channel.configuration.name): \(message)", key: channel.configuration.name)
+        warn(
+            "\(channel.configuration.kind.word)-\(kind)", "\(channel.configuration.name): \(message)",
+            key: channel.configuration.name)
     }
 
     /// Counts something wrong, and tells of it once per kind and minute.

@@ -10,7 +10,8 @@ struct UplinkFilter: Sendable, Hashable {
         /// Reads `26000000/7`; without a slash all 32 bits count.
         init?(_ text: String) {
             let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-            guard (1...2).contains(parts.count), parts[0].utf8.count == 8, let address = UInt32(parts[0], radix: 16)
+            guard (1...2).contains(parts.count), parts[0].utf8.count == 8, parts[0].allSatisfy(\.isHexDigit),
+                let address = UInt32(parts[0], radix: 16)
             else { return nil }
             var bits = 32
             if parts.count == 2 {
@@ -60,7 +61,8 @@ struct UplinkFilter: Sendable, Hashable {
     /// Reads `0000000000000000-00000000000000ff`, or one EUI.
     static func range(_ text: String) -> ClosedRange<UInt64>? {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard (1...2).contains(parts.count), parts.allSatisfy({ $0.utf8.count == 16 }) else { return nil }
+        guard (1...2).contains(parts.count), parts.allSatisfy({ $0.utf8.count == 16 && $0.allSatisfy(\.isHexDigit) })
+        else { return nil }
         let numbers = parts.compactMap { UInt64($0, radix: 16) }
         guard numbers.count == parts.count, let low = numbers.first, let high = numbers.last, low <= high else {
             return nil

@@ -58,14 +58,20 @@ struct GatewayMetrics {
                 core.channels.map { (Self.label($0.configuration.name), Double(value($0))) })
         }
         return [
-            metric(.gauge, "lora_uplink_up", "Whether the server can be reached.") { $0.link?.state.isUp == true ? 1 : 0 },
+            metric(.gauge, "lora_uplink_up", "Whether the server can be reached.") {
+                $0.link?.state.isUp == true ? 1 : 0
+            },
             metric(.counter, "lora_uplink_offered_total", "Frames that passed the filters.") { $0.counters.offered },
             metric(.counter, "lora_uplink_sent_total", "Frames sent.") { $0.counters.sent },
             metric(.counter, "lora_uplink_delivered_total", "Frames acknowledged.") { $0.counters.delivered },
             metric(.counter, "lora_uplink_missed_total", "Frames that nobody acknowledged.") { $0.counters.missed },
-            metric(.counter, "lora_uplink_dropped_total", "Frames given up without a connection.") { $0.counters.dropped },
+            metric(.counter, "lora_uplink_dropped_total", "Frames given up without a connection.") {
+                $0.counters.dropped
+            },
             metric(.gauge, "lora_uplink_stored", "Frames that wait on disk.") { $0.stored?.waiting ?? 0 },
-            metric(.counter, "lora_uplink_downlinks_total", "Frames that the server wanted sent.") { $0.counters.downlinks },
+            metric(.counter, "lora_uplink_downlinks_total", "Frames that the server wanted sent.") {
+                $0.counters.downlinks
+            },
         ]
     }
 

@@ -127,7 +127,8 @@ struct GatewayStatus {
             "id": integer(downlink.id), "t": .integer(downlink.requestedAt.microseconds / 1000),
             "from": .string(downlink.uplinkName), "freq": .integer(Int64(downlink.frame.frequency.hertz)),
             "datr": .string(downlink.frame.modulation.description), "power": .integer(Int64(downlink.frame.power)),
-            "size": .integer(Int64(downlink.frame.payload.count)), "kind": .string(FrameText.kind(downlink.frame.payload)),
+            "size": .integer(Int64(downlink.frame.payload.count)),
+            "kind": .string(FrameText.kind(downlink.frame.payload)),
             "airtime": integer(downlink.airtime), "fate": .string(downlink.fate),
         ]
     }
@@ -153,7 +154,8 @@ struct GatewayStatus {
         [
             "eui": .string(device.devEUI.description), "addr": device.devAddr.map { .string("\($0)") } ?? .null,
             "class": .string(device.deviceClass == .c ? "C" : "A"), "sf": .integer(Int64(device.spreadingFactor)),
-            "uplinks": integer(device.uplinks), "joins": integer(device.joinAccepts), "rx1": integer(device.downlinksRX1),
+            "uplinks": integer(device.uplinks), "joins": integer(device.joinAccepts),
+            "rx1": integer(device.downlinksRX1),
             "rx2": integer(device.downlinksRX2), "classC": integer(device.downlinksClassC),
         ]
     }

@@ -134,7 +134,9 @@ final class ForwarderRadio: Radio, Sendable {
             return nil
         }
         guard let eui = header.gateway else {
-            note("unexpected-type", "from \(datagram.remoteAddress.endpoint): \(header.type.name), which a forwarder does not send")
+            note(
+                "unexpected-type",
+                "from \(datagram.remoteAddress.endpoint): \(header.type.name), which a forwarder does not send")
             return nil
         }
         let isOurs = state.withLock { state in
@@ -145,7 +147,9 @@ final class ForwarderRadio: Radio, Sendable {
             return true
         }
         guard isOurs else {
-            note("other-gateway", "\(eui) at \(datagram.remoteAddress.endpoint) is another forwarder than the one in use")
+            note(
+                "other-gateway", "\(eui) at \(datagram.remoteAddress.endpoint) is another forwarder than the one in use"
+            )
             return nil
         }
         do throws(GWMPError) {
@@ -185,7 +189,9 @@ final class ForwarderRadio: Radio, Sendable {
             return true
         }
         guard isKnown else { return note("unknown-token", "a TX_ACK for nothing that was sent") }
-        if let error = ack.error { warn("forwarder-refused", "the forwarder did not send a frame: \(error.description.printable)") }
+        if let error = ack.error {
+            warn("forwarder-refused", "the forwarder did not send a frame: \(error.description.printable)")
+        }
     }
 
     private func note(_ kind: String, _ message: String) {

@@ -91,7 +91,8 @@ final class LgwsimRadio: Radio, Sendable {
     func transmit(_ downlink: RadioDownlink) throws(DeviceError) {
         guard downlink.rfChain < 2, let record = LgwsimRecord.encode(downlink) else {
             state.withLock { $0.counters.refused += 1 }
-            throw DeviceError(.invalidArgument, "an SX1301 cannot send \(downlink.modulation) on chain \(downlink.rfChain)")
+            throw DeviceError(
+                .invalidArgument, "an SX1301 cannot send \(downlink.modulation) on chain \(downlink.rfChain)")
         }
         let channel = try state.withLock { state throws(DeviceError) in
             guard let channel = state.channel, channel.isActive else {

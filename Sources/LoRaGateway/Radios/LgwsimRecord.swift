@@ -72,7 +72,8 @@ enum LgwsimRecord {
             let frequency = record.readInteger(endianness: .little, as: UInt32.self),
             let (ifChain, status, _) = record.readMultipleIntegers(as: (UInt8, UInt8, UInt16).self),
             let count = record.readInteger(endianness: .little, as: UInt32.self),
-            let (rfChain, modulation, bandwidth, _) = record.readMultipleIntegers(as: (UInt8, UInt8, UInt8, UInt8).self),
+            let (rfChain, modulation, bandwidth, _) = record.readMultipleIntegers(
+                as: (UInt8, UInt8, UInt8, UInt8).self),
             let rate = record.readInteger(endianness: .little, as: UInt32.self),
             let codingRate = record.readInteger(as: UInt8.self), record.readBytes(length: 3) != nil,
             let rssi = record.readInteger(endianness: .little, as: UInt32.self).map({ Float(bitPattern: $0) }),
@@ -89,7 +90,8 @@ enum LgwsimRecord {
         let lora: LoRaModulation
         switch modulation {
         case 0x10:
-            guard let width = bandwidths[bandwidth], rate.nonzeroBitCount == 1, (1...6).contains(rate.trailingZeroBitCount)
+            guard let width = bandwidths[bandwidth], rate.nonzeroBitCount == 1,
+                (1...6).contains(rate.trailingZeroBitCount)
             else { return .impossible("an unknown bandwidth or spreading factor") }
             lora = .lora(LoRaDataRate(spreadingFactor: UInt8(rate.trailingZeroBitCount) + 6, bandwidth: width))
         case 0x20: lora = .fsk(bitRate: rate)
@@ -108,7 +110,9 @@ enum LgwsimRecord {
             payload: Array(payload.prefix(Int(size))), receivedAt: receivedAt)
         if modulation == 0x10 {
             let rates = LoRaCodingRate.allCases
-            guard rates.indices.contains(Int(codingRate)) else { return .impossible("the unknown coding rate \(codingRate)") }
+            guard rates.indices.contains(Int(codingRate)) else {
+                return .impossible("the unknown coding rate \(codingRate)")
+            }
             uplink.codingRate = rates[Int(codingRate)]  // safe: looked up before; the cases stand by parity bits
         }
         return .frame(uplink, count: count)

@@ -29,7 +29,8 @@ struct GatewayParts {
 
     func make() async throws(DeviceError) -> GatewayHandle {
         let region = RegionChoice.region(named: configuration.region, plan: configuration.plan)
-        let eui = configuration.eui ?? (options.isSimulated ? nil : MachineEUI.make()) ?? GatewayEUI(0x0200_00FF_FE00_0001)
+        let eui =
+            configuration.eui ?? (options.isSimulated ? nil : MachineEUI.make()) ?? GatewayEUI(0x0200_00FF_FE00_0001)
         let plan = configuration.plan ?? RadioPlan(region ?? .eu868)
         // Reports of a radio go to the core, which counts and limits them; it is made after the radio.
         let sink = Locked<NIOLoopBound<GatewayCore>?>(nil)
@@ -84,19 +85,21 @@ struct GatewayParts {
         }
     }
 
-    private static func link(
+    /// Makes the way to a server.
+    static func link(
         _ configuration: UplinkConfiguration, _ core: GatewayCore, _ channel: UplinkChannel
     ) -> any ServerLink {
         switch configuration.kind {
         case .gwmp(let server):
-            return GWMPLink(server, context: core.context, owner: channel) { [unowned core, unowned channel] in
-                core.stat(for: channel)
-            }
+            return GWMPLink(
+                server, keepsOrder: channel.store != nil, context: core.context, owner: channel
+            ) { [unowned core, unowned channel] in core.stat(for: channel) }
         case .lns(let server):
             return LNSLink(
                 server, name: configuration.name, context: core.context, owner: channel, environment: core)
         case .cluster(let server):
-            return ClusterLink(server, name: configuration.name, store: configuration.store, context: core.context, owner: channel)
+            return ClusterLink(
+                server, name: configuration.name, store: configuration.store, context: core.context, owner: channel)
         }
     }
 }

@@ -40,7 +40,9 @@ struct GatewayService: Sendable {
 
     private func serve(on eventLoop: any EventLoop) async throws(DeviceError) {
         let notifier = SystemdNotifier()
-        let stateDirectory = UserState.directory { name in getenv(name).map { String(cString: $0) } }.map { "\($0)/lora" }
+        let stateDirectory = UserState.directory { name in getenv(name).map { String(cString: $0) } }.map {
+            "\($0)/lora"
+        }
         // The simulation drives nothing that two could not drive.
         let lock = try stateDirectory.flatMap { directory throws(DeviceError) in
             options.source == .builtIn ? nil : try ProcessLock(directory: directory)

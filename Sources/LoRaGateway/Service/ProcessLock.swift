@@ -15,7 +15,8 @@ final class ProcessLock: Sendable {
         let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard file >= 0 else {
             throw DeviceError(
-                errno == EACCES || errno == EROFS ? .permission : .io, "cannot open \(path): \(SystemError.text(errno))",
+                errno == EACCES || errno == EROFS ? .permission : .io,
+                "cannot open \(path): \(SystemError.text(errno))",
                 hint: "Choose another directory by STATE_DIRECTORY, or check who owns it")
         }
         while flock(file, LOCK_EX | LOCK_NB) != 0 {

@@ -53,7 +53,9 @@ final class UplinkChannel: ServerLinkOwner {
         self.configuration = configuration
         self.owner = owner
         // The cluster's client has an outbox of its own.
-        if let settings = configuration.store, let directory = context.stateDirectory, configuration.kind.word != "cluster" {
+        if let settings = configuration.store, let directory = context.stateDirectory,
+            configuration.kind.word != "cluster"
+        {
             store = FrameStore(
                 directory: "\(directory)/\(Self.directoryName(configuration.name))", settings: settings,
                 eventLoop: context.eventLoop)

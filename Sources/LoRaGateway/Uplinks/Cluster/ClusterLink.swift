@@ -56,7 +56,10 @@ final class ClusterLink: ServerLink {
     }
 
     var counters: [(name: String, value: UInt64)] {
-        [("session", sessions), ("overflow", outgoing.dropped), ("given_up", client?.deliveryCounters.normal.dropped ?? 0)]
+        [
+            ("session", sessions), ("overflow", outgoing.dropped),
+            ("given_up", client?.deliveryCounters.normal.dropped ?? 0),
+        ]
     }
 
     var stored: FrameStore.Counters? {
@@ -189,7 +192,8 @@ final class ClusterLink: ServerLink {
             isUp = false
             owner.linkChanged(isReady: false)
         case .denied(let name): owner.warn("denied", "the broker does not permit the topic \(name)")
-        case .dropped(let count, let reason): owner.warn("given-up", "\(count) frames were given up: \(reason.rawValue)")
+        case .dropped(let count, let reason):
+            owner.warn("given-up", "\(count) frames were given up: \(reason.rawValue)")
         case .outboxFailed(let error): owner.warn("store", "the outbox does not work: \(error)")
         case .notice(let text): owner.warn("notice", text)
         case .moved, .outboxRecovered: break

@@ -12,7 +12,9 @@ enum ClusterMessages {
     }
 
     /// A frame to send: `{"id":…,"txpk":{…}}`, where `txpk` is that of PULL_RESP.
-    static func downlink(_ bytes: some Sequence<UInt8>) throws(DeviceError) -> (id: String, txpk: Result<GWMPTxpk, GWMPError>) {
+    static func downlink(_ bytes: some Sequence<UInt8>) throws(DeviceError) -> (
+        id: String, txpk: Result<GWMPTxpk, GWMPError>
+    ) {
         let value = try JSONValue(parsing: bytes, named: "the message", options: .message)
         guard let id = value["id"]?.stringValue, (1...64).contains(id.utf8.count) else {
             throw DeviceError(.protocolViolation, "the message has no id of 1 to 64 bytes")

@@ -20,12 +20,16 @@ final class GWMPLink: ServerLink {
     private var reported = GWMPUplinkStateMachine.Counters()
 
     /// - Parameter stat: makes the report of the radio's side; the share of acknowledgements is added.
-    init(_ server: GWMPServer, context: LinkContext, owner: any ServerLinkOwner, stat: @escaping () -> GWMPStat) {
+    init(
+        _ server: GWMPServer, keepsOrder: Bool, context: LinkContext, owner: any ServerLinkOwner,
+        stat: @escaping () -> GWMPStat
+    ) {
         self.context = context
         self.owner = owner
         self.stat = stat
         machine = GWMPUplinkStateMachine(
-            eui: context.eui, server: server, firstToken: .random(in: .min ... .max), now: context.clock.now)
+            eui: context.eui, server: server, keepsOrder: keepsOrder, firstToken: .random(in: .min ... .max),
+            now: context.clock.now)
     }
 
     var isReady: Bool { machine.isUp }
@@ -91,7 +95,8 @@ final class GWMPLink: ServerLink {
                 owner.linkChanged(isReady: isUp)
             case .delivered(let frames): owner.delivered(frames)
             case .missed(let frames): owner.missed(frames)
-            case .downlink(let txpk, let token): owner.requested(
+            case .downlink(let txpk, let token):
+                owner.requested(
                     ServerDownlink(candidates: [DownlinkRequest(txpk, id: 0)], ticket: .gwmp(token)))
             case .refused(let error): owner.warn("txpk-\(error.kind)", "a frame to send that cannot be read: \(error)")
             case .warning(let kind, let message): owner.warn(kind, message)

@@ -42,6 +42,8 @@ final class GWMPSockets {
             waiting.append((datagram, endpoint))
             return open(isIPv4)
         }
+        // A burst fills the buffer before its end.
+        if !channel.isWritable { channel.flush() }
         guard channel.isWritable, let address = try? Self.socketAddress(endpoint) else {
             unsent += 1
             return
@@ -69,13 +71,18 @@ final class GWMPSockets {
         let bootstrap = DatagramBootstrap(group: eventLoop)
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65_536))
             .channelOption(.maxMessagesPerRead, value: 16)
+            .channelOption(
+                .writeBufferWaterMark, value: ChannelOptions.Types.WriteBufferWaterMark(low: 1 << 19, high: 1 << 20)
+            )
+            .channelOption(.socketOption(.so_sndbuf), value: 1 << 20)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let handler = GWMPSocketHandler { data, source in bound.value.receive(data, source) }
                     try channel.pipeline.syncOperations.addHandler(handler)
                 }
             }
-        bootstrap.bind(host: isIPv4 ? "0.0.0.0" : "::", port: 0).hop(to: eventLoop).assumeIsolated().whenComplete { result in
+        bootstrap.bind(host: isIPv4 ? "0.0.0.0" : "::", port: 0).hop(to: eventLoop).assumeIsolated().whenComplete {
+            result in
             self.opened(isIPv4, result)
         }
     }

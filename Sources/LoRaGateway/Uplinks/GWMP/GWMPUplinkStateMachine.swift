@@ -56,6 +56,9 @@ struct GWMPUplinkStateMachine {
 
     let eui: GatewayEUI
     let server: GWMPServer
+    /// Frames that are missed are kept and sent again in order: so the first that is missed takes all with it that
+    /// wait, and none goes out before the server answers again.
+    let keepsOrder: Bool
     private(set) var counters = Counters()
     private(set) var isUp = false
     /// The round trip of the last acknowledged PUSH_DATA or PULL_DATA.
@@ -76,7 +79,8 @@ struct GWMPUplinkStateMachine {
     private var isResolving = false
     private var nextStat: MonotonicTime
 
-    init(eui: GatewayEUI, server: GWMPServer, firstToken: UInt16, now: MonotonicTime) {
+    init(eui: GatewayEUI, server: GWMPServer, keepsOrder: Bool = false, firstToken: UInt16, now: MonotonicTime) {
+        self.keepsOrder = keepsOrder
         self.eui = eui
         self.server = server
         token = firstToken
@@ -141,6 +145,10 @@ struct GWMPUplinkStateMachine {
     }
 
     private mutating func missedPushes(_ count: Int, _ now: MonotonicTime, _ actions: inout [Action]) {
+        if keepsOrder {
+            nextPull = min(nextPull, now)
+            return down(&actions)
+        }
         counters.missedAcks += UInt64(count)
         let frames = pushes.prefix(count).flatMap(\.frames)
         pushes.removeFirst(count)
@@ -169,8 +177,8 @@ struct GWMPUplinkStateMachine {
     }
 
     private mutating func down(_ actions: inout [Action]) {
+        if isUp { actions.append(.changed(isUp: false)) }
         isUp = false
-        actions.append(.changed(isUp: false))
         // What waits for an acknowledgement waits no longer, so that order is kept by who keeps it.
         counters.missedAcks += UInt64(pushes.count)
         let frames = takeUnacknowledged()
@@ -279,6 +287,7 @@ struct GWMPUplinkStateMachine {
             if let pull, pull.token == header.token {
                 self.pull = nil
                 counters.pullAcks += 1
+                nextPull = now + server.keepalive
                 return heard(source, sentAt: pull.sentAt, now: now)
             }
             guard let index = oldPulls.firstIndex(of: header.token) else { return ignoredAck() }
@@ -316,8 +325,6 @@ struct GWMPUplinkStateMachine {
         if !isUp, let index = endpoints.firstIndex(of: source) { current = index }
         guard !isUp else { return [] }
         isUp = true
-        // The servers of this protocol send to where the last PULL_DATA came from.
-        nextPull = min(nextPull, now + server.keepalive)
         return [.changed(isUp: true)]
     }
 

@@ -27,7 +27,8 @@ final class LNSConnector {
     /// The addresses of a server's name, shuffled by the resolver.
     func endpoints(of url: BrokerURL) -> EventLoopFuture<[Endpoint]> {
         context.eventLoop.makeFutureWithTask { [resolver = context.resolver] in
-            try await resolver.resolve(ResolverTarget(url.host, port: url.port), refresh: true).endpoints.map(\.endpoint)
+            try await resolver.resolve(ResolverTarget(url.host, port: url.port), refresh: true).endpoints.map(
+                \.endpoint)
         }
     }
 
@@ -90,7 +91,8 @@ final class LNSConnector {
         connecting.whenComplete { result in
             switch result {
             case .failure(let error):
-                state.value.fail(error as? DeviceError ?? DeviceError(.unavailable, "no connection to \(url)", cause: error))
+                state.value.fail(
+                    error as? DeviceError ?? DeviceError(.unavailable, "no connection to \(url)", cause: error))
             case .success(let channel):
                 // A connection that ends before it is a WebSocket.
                 channel.closeFuture.whenComplete { _ in

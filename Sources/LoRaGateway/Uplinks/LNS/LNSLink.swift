@@ -125,7 +125,8 @@ final class LNSLink: ServerLink {
                 addresses = endpoints.count
                 connect(endpoints[...], url, next)
             case .failure(let error):
-                failed(error as? DeviceError ?? DeviceError(.unavailable, "\(url.host) cannot be looked up", cause: error))
+                failed(
+                    error as? DeviceError ?? DeviceError(.unavailable, "\(url.host) cannot be looked up", cause: error))
             }
         }
     }
@@ -254,7 +255,8 @@ final class LNSLink: ServerLink {
             default: now - since < .seconds(120) ? .milliseconds(800) : .seconds(30)
             }
         let wait = ceiling * Double.random(in: 0.1...1, using: &random)
-        retry = context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.wholeNanoseconds)) { [weak self] in
+        retry = context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.wholeNanoseconds)) {
+            [weak self] in
             self?.discover()
         }
     }
@@ -298,7 +300,8 @@ final class LNSLink: ServerLink {
     private func startTimer(_ time: MonotonicTime) {
         timer?.cancel()
         let delay = max(.zero, time - context.clock.now)
-        timer = context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(delay.wholeNanoseconds)) { [weak self] in
+        timer = context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(delay.wholeNanoseconds)) {
+            [weak self] in
             guard let self else { return }
             if session != nil {
                 perform { $0.tick(radio: environment.radioView, now: context.clock.now) }

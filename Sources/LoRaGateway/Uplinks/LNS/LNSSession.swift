@@ -161,7 +161,9 @@ struct LNSSession {
     }
 
     mutating func tick(radio: RadioView, now: MonotonicTime) -> [Action] {
-        if let ping, now - ping.sentAt >= Self.patience { return [.close("the server has not answered for \(Self.patience)")] }
+        if let ping, now - ping.sentAt >= Self.patience {
+            return [.close("the server has not answered for \(Self.patience)")]
+        }
         guard config != nil else {
             return now - openedAt >= .seconds(10) ? [.close("no router_config came within 10 s")] : []
         }

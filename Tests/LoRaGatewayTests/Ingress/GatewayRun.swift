@@ -4,7 +4,7 @@ import TestSupport
 
 @testable import LoRaGateway
 
-/// A running LoRaGateway whose lines are kept.
+/// A running ear for forwarders whose lines are kept.
 final class GatewayRun: Sendable {
     private let text = Locked("")
     private let ended = Locked(false)
@@ -17,11 +17,11 @@ final class GatewayRun: Sendable {
         _ body: @Sendable @escaping (GatewayRun, _ port: Int) async throws -> Void
     ) async throws -> [String] {
         let run = GatewayRun()
-        var options = LoRaGatewayOptions()
+        var options = ForwarderEarOptions()
         options.listen = ListenAddress(host: "127.0.0.1", port: 0)
         options.isJSON = isJSON
         options.maxGateways = maxGateways
-        let gateway = LoRaGateway(options: options) { part in run.text.withLock { $0 += part } }
+        let gateway = ForwarderEar(options: options) { part in run.text.withLock { $0 += part } }
         // Cancelling is to the program what a signal is.
         let task = Task { try await gateway.run() }
         defer { task.cancel() }
