@@ -17,6 +17,13 @@ int cnet_aes128_ecb(const uint8_t key[16], const uint8_t *bytes, size_t count, i
 // Writes the 16 bytes of AES-CMAC(key, bytes) (RFC 4493) to mac. Returns 0, or -1.
 int cnet_aes_cmac(const uint8_t key[16], const uint8_t *bytes, size_t count, uint8_t mac[16]);
 
+// Writes the hash of the bytes by its name in OpenSSL ("md5", "sha256", ...), at most 64 bytes. Returns how many, or -1
+// when the library does not know or refuses it.
+int cnet_hash(const char *name, const uint8_t *bytes, size_t count, uint8_t digest[64]);
+// The same for HMAC.
+int cnet_hmac(
+    const char *name, const uint8_t *key, size_t key_count, const uint8_t *bytes, size_t count, uint8_t digest[64]);
+
 // Fills the buffer from the library's cryptographic generator. Returns 0, or -1.
 int cnet_random(uint8_t *bytes, size_t count);
 
