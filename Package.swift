@@ -88,13 +88,21 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // What scripts reach of the device: its hardware, its messages, and the places where they are asked.
+        .target(
+            name: "DeviceScripts",
+            dependencies: [
+                "ClusterClient", "DeviceCore", "DeviceLua", "DeviceProtocols", "DeviceSDK", "DeviceTransport", nioCore,
+                logging,
+            ],
+            swiftSettings: strict),
+
         // Programs: argument parsing and wiring.
         .executableTarget(
             name: "LEDDemo",
             dependencies: [
-                "CDeviceShim", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSDK", "DeviceSimulator",
-                "DeviceTransport",
-                "DeviceWeb", "Outbox", "SMQBroker", nioCore, nioPosix, logging, signals, arguments,
+                "CDeviceShim", "ClusterClient", "DeviceCore", "DeviceLua", "DeviceProtocols", "DeviceScripts", "DeviceSDK",
+                "DeviceSimulator", "DeviceTransport", "DeviceWeb", "Outbox", "SMQBroker", nioCore, nioPosix, logging, signals, arguments,
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -148,13 +156,20 @@ let package = Package(
             name: "DeviceSDKTests", dependencies: ["CDeviceShim", "DeviceSDK", "DeviceSimulator", "DeviceCore"],
             swiftSettings: strict),
         .testTarget(
+            name: "DeviceScriptsTests",
+            dependencies: [
+                "ClusterClient", "DeviceCore", "DeviceLua", "DeviceProtocols", "DeviceScripts", "DeviceSDK",
+                "DeviceSimulator", "DeviceTransport", "SMQBroker", "TestSupport", nioCore, nioPosix, logging,
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "DeviceProtocolsTests", dependencies: ["DeviceProtocols", "DeviceTransport", "DeviceCore", nioCore],
             swiftSettings: strict),
         .testTarget(
             name: "LEDDemoTests",
             dependencies: [
-                "LEDDemo", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSDK", "DeviceSimulator",
-                "DeviceTransport", "TestSupport", nioCore, nioPosix, logging, arguments,
+                "LEDDemo", "ClusterClient", "DeviceCore", "DeviceLua", "DeviceProtocols", "DeviceScripts", "DeviceSDK",
+                "DeviceSimulator", "DeviceTransport", "TestSupport", nioCore, nioPosix, logging, arguments,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -49,6 +49,15 @@ static const uint8_t demo_js[] = {
 static const uint8_t demo_course_js[] = {
 #embed "page/demo-course.js"
 };
+static const uint8_t apps_html[] = {
+#embed "page/apps.html"
+};
+static const uint8_t apps_css[] = {
+#embed "page/apps.css"
+};
+static const uint8_t apps_js[] = {
+#embed "page/apps.js"
+};
 static const uint8_t favicon_svg[] = {
 #embed "page/favicon.svg"
 };
@@ -71,6 +80,9 @@ const cweb_asset cweb_assets[] = {
     {"demo.css", "text/css; charset=utf-8", demo_css, sizeof demo_css},
     {"demo.js", JAVASCRIPT, demo_js, sizeof demo_js},
     {"demo-course.js", JAVASCRIPT, demo_course_js, sizeof demo_course_js},
+    {"apps.html", "text/html; charset=utf-8", apps_html, sizeof apps_html},
+    {"apps.css", "text/css; charset=utf-8", apps_css, sizeof apps_css},
+    {"apps.js", JAVASCRIPT, apps_js, sizeof apps_js},
     {"favicon.svg", "image/svg+xml", favicon_svg, sizeof favicon_svg},
 };
 const size_t cweb_asset_count = sizeof cweb_assets / sizeof cweb_assets[0];

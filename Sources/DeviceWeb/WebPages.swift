@@ -7,10 +7,23 @@ public enum WebPages {
     /// Routes of the LED page's files; the page itself is at `/`.
     public static var routes: HTTPRoutes {
         var routes = HTTPRoutes()
-        for (path, var response) in assets where !path.hasPrefix("demo") {
+        for (path, var response) in assets where !path.hasPrefix("demo") && !path.hasPrefix("apps") {
             response.headers += securityHeaders
             routes.page("/\(path)") { [response] _ in response }
             if path == "index.html" { routes.page("/") { [response] _ in response } }
+        }
+        return routes
+    }
+
+    /// Routes of the page of scripts, `/apps`, and of its files; it also uses files of ``routes``.
+    public static var appRoutes: HTTPRoutes {
+        var routes = HTTPRoutes()
+        let shared: Set = ["style.css", "favicon.svg"]
+        for (path, var response) in assets where path.hasPrefix("apps") || shared.contains(path) {
+            // A frame could make its buttons be pressed unseen.
+            response.headers += [("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'")]
+            response.headers += securityHeaders.dropFirst()
+            routes.page(path == "apps.html" ? "/apps" : "/\(path)") { [response] _ in response }
         }
         return routes
     }

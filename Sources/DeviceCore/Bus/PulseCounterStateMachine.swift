@@ -2,7 +2,7 @@
 /// it, as ESP32's PCNT unit does (ESP-IDF, Pulse Counter).
 public struct PulseCounterSettings: Hashable, Sendable {
     /// What an edge does.
-    public enum EdgeAction: String, Hashable, Sendable {
+    public enum EdgeAction: String, Hashable, Sendable, CaseIterable {
         /// Nothing.
         case hold = "HOLD"
         /// Counts up.
@@ -12,7 +12,7 @@ public struct PulseCounterSettings: Hashable, Sendable {
     }
 
     /// What a level does to the edges.
-    public enum LevelAction: String, Hashable, Sendable {
+    public enum LevelAction: String, Hashable, Sendable, CaseIterable {
         /// Nothing.
         case keep = "KEEP"
         /// Up becomes down, down becomes up.
