@@ -24,7 +24,7 @@ extension JSONValue {
             // Tables have no order of their own; this one is the same each time.
             for (name, value) in members.sorted(by: { $0.0 < $1.0 }) { object[name] = value }
             self = .object(object)
-        case .function, .object, .other: throw LuaError("JSON has no place for a \(value.kind)")
+        default: throw LuaError("JSON has no place for a \(value.kind)")
         }
     }
 

@@ -21,8 +21,8 @@ public enum WebPages {
         let shared: Set = ["style.css", "favicon.svg"]
         for (path, var response) in assets where path.hasPrefix("apps") || shared.contains(path) {
             // A frame could make its buttons be pressed unseen.
-            response.headers += [("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'")]
-            response.headers += securityHeaders.dropFirst()
+            response.headers.append(("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'"))
+            for (name, value) in securityHeaders.dropFirst() { response.headers.append((name, value)) }
             routes.page(path == "apps.html" ? "/apps" : "/\(path)") { [response] _ in response }
         }
         return routes

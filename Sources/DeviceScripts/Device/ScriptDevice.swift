@@ -1,4 +1,3 @@
-public import DeviceCore
 public import DeviceLua
 
 /// `require"device"`: what scripts see and change of the device itself.

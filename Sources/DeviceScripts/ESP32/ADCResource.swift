@@ -58,35 +58,48 @@ final class ADCResource: LuaResource {
         if callback != nil {
             let target = ScriptTarget(context, activity: "adc \(unit):\(channel)")
             target.name(object)
-            resource.sample(rate: rate, length: length, filter: filter, clock: board.clock, target)
+            // A block in less than a hundredth of a second would call more often than a script is to be called.
+            let sampling = Sampling(
+                source: source, rate: rate, count: max(length, (rate + fastest - 1) / fastest), filter: filter,
+                wantsVolts: config.isTrue("volt"))
+            resource.sampler = Task { [clock = board.clock] in await run(sampling, clock, target) }
         }
         // The second value is a GPIO number, which an input of a Linux board has none of.
         return .values([.object(object), .nil])
     }
 
-    /// Calls the script with each block of samples, or with their mean.
-    private func sample(rate: Int, length: Int, filter: Filter, clock: DeviceClock, _ target: ScriptTarget) {
-        // A block in less than a hundredth of a second would call more often than a script is to be called.
-        let count = max(length, (rate + Self.fastest - 1) / Self.fastest)
+    /// How samples are taken, and what a script gets of them.
+    private struct Sampling: Sendable {
+        let source: any AnalogSource
+        let rate: Int
+        let count: Int
+        let filter: Filter
+        let wantsVolts: Bool
+    }
+
+    /// Calls the script with each block of samples, or with their mean, until the task is cancelled.
+    private static func run(_ sampling: Sampling, _ clock: DeviceClock, _ target: ScriptTarget) async {
         let pending = PendingCalls(limit: 4)
-        sampler = Task { [source, wantsVolts] in
-            var next = clock.now
-            while !Task.isCancelled {
-                var samples: [Int] = []
-                var failure: DeviceError?
-                for _ in 0..<count {
-                    do throws(DeviceError) { samples.append(try source.raw()) } catch {
-                        failure = error
-                        break
-                    }
-                    next = max(next + .nanoseconds(1_000_000_000 / Int64(rate)), clock.now)
-                    guard (try? await clock.sleep(until: next)) != nil else { return }
+        var next = clock.now
+        while !Task.isCancelled {
+            var samples: [Int] = []
+            var failure: DeviceError?
+            while samples.count < sampling.count, failure == nil {
+                switch measure(sampling.source) {
+                case .success(let sample): samples.append(sample)
+                case .failure(let error): failure = error
                 }
-                let arguments = Self.arguments(samples, failure, filter, wantsVolts ? source : nil)
-                if pending.begin() { target.call("callback", arguments, closesOnError: true) { _ in pending.end() } }
-                if failure != nil { return }
+                next = max(next + .nanoseconds(1_000_000_000 / Int64(sampling.rate)), clock.now)
+                guard (try? await clock.sleep(until: next)) != nil else { return }
             }
+            let arguments = arguments(samples, failure, sampling.filter, sampling.wantsVolts ? sampling.source : nil)
+            if pending.begin() { target.call("callback", arguments, closesOnError: true) { _ in pending.end() } }
+            if failure != nil { return }
         }
+    }
+
+    private static func measure(_ source: any AnalogSource) -> Result<Int, DeviceError> {
+        do throws(DeviceError) { return .success(try source.raw()) } catch { return .failure(error) }
     }
 
     private static func arguments(

@@ -1,3 +1,4 @@
+import DeviceCore
 import DeviceLua
 
 /// Reads the members of a configuration table with the errors that Xedge32 raises: `Invalidarg name`.

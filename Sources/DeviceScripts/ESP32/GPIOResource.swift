@@ -42,15 +42,13 @@ final class GPIOResource: LuaResource {
         let context = call.context
         let claim = try board.claim([number], context)
         let target = ScriptTarget(context, activity: "gpio \(number)")
-        let deliver: (@Sendable (Bool, @escaping @Sendable () -> Void) -> Void)? =
-            callback == nil
-            ? nil
-            : { level, done in
-                target.call("callback", [.boolean(level)], closesOnError: true) { _ in done() }
-            }
+        let deliver: @Sendable (Bool, @escaping @Sendable () -> Void) -> Void = { level, done in
+            target.call("callback", [.boolean(level)], closesOnError: true) { _ in done() }
+        }
         let pin = try ScriptPin(
             line, mode: mode, bias: bias, trigger: callback == nil ? nil : trigger, claim: claim, on: board.backend,
-            consumer: "\(context.app.name) gpio", clock: board.clock, call: deliver)
+            consumer: "\(context.app.name) gpio", clock: board.clock,
+            call: callback == nil ? nil : deliver)
         do {
             let object = try context.add(
                 GPIOResource(pin), keeping: callback.map { [("callback", .function($0))] } ?? [])

@@ -80,9 +80,12 @@ final class PWMResource: LuaResource {
         let channel: ScriptPWMChannel
         do throws(DeviceError) {
             let found = try board.backend.find(line)
-            let output =
-                try board.buses.pwm(on: found)
-                ?? SoftwarePWM(line, on: board.backend, consumer: "\(context.app.name) pwm")
+            let output: any PWMChannel
+            if let hardware = try board.buses.pwm(on: found) {
+                output = hardware
+            } else {
+                output = try SoftwarePWM(line, on: board.backend, consumer: "\(context.app.name) pwm")
+            }
             channel = try ScriptPWMChannel(timer, duty: duty, output: output, claim: claim, clock: board.clock)
         } catch {
             return .failure(error.description)

@@ -91,24 +91,26 @@ final class ScriptPin: Sendable {
         _ input: any InputRequest, _ repeater: LevelRepeater, _ clock: DeviceClock,
         _ deliver: @escaping @Sendable (Bool) -> Void
     ) async {
-        let state = Locked(repeater)
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask {
-                for await edge in input.edges {
-                    if let level = state.withLock({ $0.edge(to: edge.isActive, at: clock.now) }) { deliver(level) }
+        let state = SharedRepeater(repeater)
+        let ticking =
+            repeater.isRepeating
+            ? Task {
+                while !Task.isCancelled {
+                    let now = clock.now
+                    if let level = state.repeater.withLock({ $0.tick(at: now) }) { deliver(level) }
+                    guard (try? await clock.sleep(until: now + LevelRepeater.interval)) != nil else { return }
                 }
-            }
-            if repeater.isRepeating {
-                group.addTask {
-                    while !Task.isCancelled {
-                        let now = clock.now
-                        if let level = state.withLock({ $0.tick(at: now) }) { deliver(level) }
-                        guard (try? await clock.sleep(until: now + LevelRepeater.interval)) != nil else { return }
-                    }
-                }
-            }
-            await group.next()
-            group.cancelAll()
+            } : nil
+        for await edge in input.edges {
+            let now = clock.now
+            if let level = state.repeater.withLock({ $0.edge(to: edge.isActive, at: now) }) { deliver(level) }
         }
+        ticking?.cancel()
     }
+}
+
+/// What the reader of edges and the clock of a level trigger share.
+private final class SharedRepeater: Sendable {
+    let repeater: Locked<LevelRepeater>
+    init(_ repeater: LevelRepeater) { self.repeater = Locked(repeater) }
 }

@@ -88,7 +88,7 @@ final class SMQResource: LuaResource {
             }
         }
         let client = ScriptSMQClient(messaging.makeClient(configuration)) { event in
-            app.post { context in resource.take(event, context) }
+            app.post { context in (context.resource(object) as? SMQResource)?.take(event, context) }
         }
         resource.client = client
         // Fields are set after `create` has returned: what comes before would find none.
