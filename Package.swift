@@ -28,6 +28,7 @@ let package = Package(
         .library(name: "ClusterClient", targets: ["ClusterClient"]),
         .library(name: "SMQBroker", targets: ["SMQBroker"]),
         .library(name: "DeviceSimulator", targets: ["DeviceSimulator"]),
+        .library(name: "DeviceLua", targets: ["DeviceLua"]),
         .executable(name: "LEDDemo", targets: ["LEDDemo"]),
         .executable(name: "smq-broker", targets: ["smq-broker"]),
         .executable(name: "LoRaGateway", targets: ["LoRaGateway"]),
@@ -53,6 +54,11 @@ let package = Package(
             name: "cares", path: "Sources/CNetShim/cares", pkgConfig: "libcares",
             providers: [.apt(["libc-ares-dev"])]),
         .target(name: "CNetShim", dependencies: ["cares", "openssl"], exclude: ["cares", "openssl"]),
+        // Apart from CDeviceShim, so that a program without scripts needs no Lua.
+        .systemLibrary(
+            name: "liblua", path: "Sources/CLuaShim/liblua", pkgConfig: "lua5.4",
+            providers: [.apt(["liblua5.4-dev"])]),
+        .target(name: "CLuaShim", dependencies: ["liblua"], exclude: ["liblua"]),
         // The web page's files, embedded into the program by C's #embed.
         .target(name: "CWebAssets", exclude: ["page"]),
 
@@ -88,6 +94,12 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .target(
+            name: "DeviceLua",
+            dependencies: [
+                "CLuaShim", "DeviceCore", "DeviceProtocols", "DeviceTransport", logging,
+            ],
+            swiftSettings: strict),
         // What scripts reach of the device: its hardware, its messages, and the places where they are asked.
         .target(
             name: "DeviceScripts",
@@ -161,6 +173,9 @@ let package = Package(
                 "ClusterClient", "DeviceCore", "DeviceLua", "DeviceProtocols", "DeviceScripts", "DeviceSDK",
                 "DeviceSimulator", "DeviceTransport", "SMQBroker", "TestSupport", nioCore, nioPosix, logging,
             ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DeviceLuaTests", dependencies: ["CLuaShim", "DeviceLua", "DeviceCore", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "DeviceProtocolsTests", dependencies: ["DeviceProtocols", "DeviceTransport", "DeviceCore", nioCore],

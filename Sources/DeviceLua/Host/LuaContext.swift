@@ -1,0 +1,285 @@
+import CLuaShim
+public import DeviceCore
+
+/// A running app as modules see it: its objects, timers, waits and memory of its own. Used on the app's thread alone.
+///
+/// It lives as long as the app's Lua state: a restart makes a new one.
+public final class LuaContext {
+    /// The app, which other threads may know too.
+    public let app: LuaApp
+    let host: OpaquePointer
+    let output: UnsafeMutablePointer<clua_output>
+
+    // What was handed over to the state, by the numbers that it knows.
+    private var bodies: [LuaBody] = []
+    private var libraries: [LuaLibrary] = []
+    private var classes: [LuaClass] = []
+    private var classNumbers: [ObjectIdentifier: UInt32] = [:]
+
+    var objects: [Int64: LuaHeldObject] = [:]
+    private var fresh: [Int64: LuaFreshObject] = [:]
+    private var storage: [ObjectIdentifier: AnyObject] = [:]
+    private let releases = LuaReleases()
+
+    var waits: [UInt64: LuaSuspended] = [:]
+    private var pendingWait: (token: UInt64, cancel: (() -> Void)?)?
+    var deadlines = LuaDeadlines()
+    var watches: [Int32: LuaWatch] = [:]
+    /// The file whose code runs: what is made now belongs to it. 0 is the app itself.
+    var owner = 0
+    /// Set while the app starts or ends.
+    var isEnding = false
+    var events = LuaEventTable()
+    var statistics = LuaAppStatistics()
+    var lines: LuaLineLimiter
+    var errors = LuaErrorTable()
+    var runningTimers = 0
+    let files: LuaAppFiles
+    var onFault: () -> Void = {}
+    /// Whether Lua runs: nothing else is started within it.
+    var isRunning = false
+
+    init(_ app: LuaApp) throws(DeviceError) {
+        self.app = app
+        files = app.files
+        let limits = app.configuration.limits
+        lines = LuaLineLimiter(perSecond: limits.linesPerSecond)
+        var raw = clua_limits(
+            memory: max(0, limits.memory), instructions: max(1, limits.instructions),
+            processor_ns: max(1, limits.processorTime.wholeNanoseconds))
+        let box = LuaContextBox()
+        guard let host = clua_new(&raw, luaCallback, Unmanaged.passUnretained(box).toOpaque()) else {
+            throw DeviceError(
+                .limitExceeded, "app \(app.name) has too little memory to begin",
+                hint: "Give it 64 KiB or more")
+        }
+        self.host = host
+        self.output = clua_output_of(host)
+        self.box = box
+        box.context = self
+    }
+
+    /// Keeps the callback's context: the state knows it from before this object is whole.
+    private let box: LuaContextBox
+
+    deinit { clua_close(host) }
+
+    /// The time on the app's clock.
+    public var now: MonotonicTime { app.configuration.now() }
+
+    // MARK: Libraries
+
+    func install(_ library: LuaLibrary) throws(DeviceError) {
+        libraries.append(library)
+        guard clua_library(host, UInt32(libraries.count - 1), library.name, library.isGlobal ? 1 : 0) == 0 else {
+            throw DeviceError(.limitExceeded, "no memory for the library \(library.name)")
+        }
+        do {
+            try library.start?(self)
+        } catch {
+            throw DeviceError(.unavailable, "the library \(library.name) cannot start", cause: error)
+        }
+    }
+
+    private func put(_ member: LuaMember, into program: inout LuaProgram) {
+        switch member {
+        case .function(let body):
+            bodies.append(body)
+            program.put(CLUA_HOST, integer: Int64(CLUA_HOST_FIRST + bodies.count - 1))
+        case .value(let value): put(value, into: &program)
+        case .library(let library):
+            libraries.append(library)
+            program.put(CLUA_LIBRARY, integer: Int64(libraries.count - 1))
+        case .computed(let compute):
+            do { put(.object(try compute(self)), into: &program) } catch { program.put(CLUA_NIL) }
+        case .builtIn(let builtIn): program.put(CLUA_BUILT_IN, integer: builtIn.rawValue)
+        }
+    }
+
+    func put(_ value: LuaValue, into program: inout LuaProgram) {
+        program.put(value) { fresh.removeValue(forKey: $0.handle) }
+    }
+
+    // MARK: State of modules
+
+    /// What a module keeps for this app: made when it is first asked for, one of each type.
+    public func state<State: AnyObject>(_ make: () throws -> State) rethrows -> State {
+        let id = ObjectIdentifier(State.self)
+        if let state = storage[id] as? State { return state }
+        let state = try make()
+        storage[id] = state
+        return state
+    }
+
+    // MARK: Objects
+
+    /// Makes an object of a resource, to be answered or passed on; keeps values in it under names, callbacks above all.
+    ///
+    /// Throws when the app has too many objects. The object belongs to the file whose code runs now.
+    public func add(_ resource: any LuaResource, keeping kept: [(String, LuaValue)] = []) throws -> LuaObject {
+        guard objects.count < app.configuration.limits.objects else {
+            throw LuaError("too many objects (at most \(app.configuration.limits.objects))")
+        }
+        let type = type(of: resource).luaClass
+        let number = try number(of: type)
+        let handle = app.nextHandle()
+        guard clua_object_reserve(host, handle) == 0 else { throw LuaError("not enough memory") }
+        fresh[handle] = LuaFreshObject(number: number, kept: kept)
+        objects[handle] = LuaHeldObject(resource: resource, owner: owner)
+        return LuaObject(handle: handle)
+    }
+
+    private func number(of type: LuaClass) throws -> UInt32 {
+        if let number = classNumbers[ObjectIdentifier(type)] { return number }
+        let number = UInt32(classes.count + 1)
+        guard clua_class(host, number, type.name, type.hasFields ? 1 : 0) == 0 else {
+            throw LuaError("not enough memory")
+        }
+        classes.append(type)
+        classNumbers[ObjectIdentifier(type)] = number
+        return number
+    }
+
+    /// The resource behind an object, nil when it was closed.
+    public func resource(_ object: LuaObject) -> (any LuaResource)? { objects[object.handle]?.resource }
+
+    /// Closes an object and its resource; the script sees it as closed.
+    public func close(_ object: LuaObject) {
+        guard let held = objects.removeValue(forKey: object.handle) else { return }
+        clua_object_close(host, object.handle)
+        held.resource.close(in: self)
+    }
+
+    /// Keeps an object from being collected, or no more: for what runs without the script holding it.
+    public func anchor(_ object: LuaObject, _ isAnchored: Bool) throws {
+        guard clua_anchor(host, object.handle, isAnchored ? 1 : 0) == 0 else { throw LuaError("not enough memory") }
+    }
+
+    /// Closes what the collector or a `<close>` has let go.
+    func drainReleased() {
+        while case let handle = clua_released(host), handle != 0 {
+            fresh[handle] = nil
+            if let held = objects.removeValue(forKey: handle) { held.resource.close(in: self) }
+        }
+    }
+
+    // MARK: Functions
+
+    func keep(_ value: clua_value, thread: UnsafeMutableRawPointer?) throws -> LuaFunction {
+        let reference = clua_reference(host, thread, Int32(truncatingIfNeeded: value.integer))
+        guard reference >= 0 else { throw LuaError("not enough memory") }
+        return LuaFunction(reference: reference, identity: Int(bitPattern: UInt(value.count)), released: releases)
+    }
+
+    /// A function that is kept already.
+    func adopt(_ reference: Int32) -> LuaFunction {
+        LuaFunction(reference: reference, identity: 0, released: releases)
+    }
+
+    func drainReferences() {
+        for reference in releases.take() { clua_unreference(host, reference) }
+    }
+
+    // MARK: Calls of the script
+
+    /// Serves one call; the code that the shim wants.
+    fileprivate func called(_ call: UnsafePointer<clua_call>) -> Int32 {
+        drainReleased()
+        do {
+            switch Int(call.pointee.function) {
+            case CLUA_HOST_RESOLVE: return resolve(LuaCall(context: self, raw: call))
+            case CLUA_HOST_TRACE:
+                let call = LuaCall(context: self, raw: call)
+                let level: LuaLine.Level = call.isNil(1) ? .trace : try call.integer(1) == 2 ? .error : .info
+                write(level, try call.string(0))
+                return Int32(CLUA_RETURN)
+            case CLUA_HOST_REQUIRE:
+                return answer(try files.require(LuaCall(context: self, raw: call)))
+            case let function:
+                let index = function - CLUA_HOST_FIRST
+                guard bodies.indices.contains(index) else { throw LuaError("no such function") }
+                // safe: looked up before
+                return answer(try bodies[index](LuaCall(context: self, raw: call)))
+            }
+        } catch {
+            return raise(error)
+        }
+    }
+
+    private func answer(_ outcome: LuaOutcome) -> Int32 {
+        switch outcome {
+        case .pushed: return Int32(CLUA_RETURN)
+        case .waiting: return pendingWait == nil ? raise(LuaError("no wait was begun")) : Int32(CLUA_WAIT)
+        case .values(let values):
+            var program = LuaProgram(output)
+            for value in values { put(value, into: &program) }
+            return program.overflowed ? raise(LuaError("not enough memory")) : Int32(CLUA_RETURN)
+        }
+    }
+
+    private func raise(_ error: any Error) -> Int32 {
+        if let pending = pendingWait {
+            pending.cancel?()
+            pendingWait = nil
+        }
+        var program = LuaProgram(output)
+        program.put(text: "\(error)")
+        guard let argument = (error as? LuaError)?.argument else { return Int32(CLUA_RAISE) }
+        program.put(CLUA_INTEGER, integer: Int64(argument))
+        return Int32(CLUA_RAISE_ARGUMENT)
+    }
+
+    private func resolve(_ call: LuaCall) -> Int32 {
+        var program = LuaProgram(output)
+        guard let kind = try? call.integer(0), let number = try? call.integer(1), let name = try? call.string(2) else {
+            program.put(CLUA_NIL)
+            return Int32(CLUA_RETURN)
+        }
+        let member: LuaMember?
+        if kind == 1 {
+            let index = Int(number) - 1
+            member = classes.indices.contains(index) ? classes[index].members[name] : nil  // safe: looked up
+        } else {
+            let index = Int(number)
+            member = libraries.indices.contains(index) ? libraries[index].members[name] : nil  // safe: looked up
+        }
+        if let member { put(member, into: &program) } else { program.put(CLUA_NIL) }
+        return Int32(CLUA_RETURN)
+    }
+
+    // MARK: Waits
+
+    func beginWait(_ begin: (LuaWaiter) throws -> (() -> Void)?) throws -> LuaOutcome {
+        guard waits.count < app.configuration.limits.activations else {
+            throw LuaError("too many scripts wait (at most \(app.configuration.limits.activations))")
+        }
+        let token = UInt64(app.nextHandle())
+        pendingWait = (token, nil)
+        let cancel = try begin(LuaWaiter(token: token, mailbox: app.mailbox))
+        pendingWait = (token, cancel)
+        return .waiting
+    }
+
+    func takePendingWait() -> (token: UInt64, cancel: (() -> Void)?)? {
+        defer { pendingWait = nil }
+        return pendingWait
+    }
+}
+
+/// A resource of a script's, and the file that made it.
+struct LuaHeldObject {
+    let resource: any LuaResource
+    let owner: Int
+}
+
+/// What the shim's callback gets.
+private final class LuaContextBox {
+    unowned(unsafe) var context: LuaContext?  // safe: the context closes the state, which knows the box, before it goes
+}
+
+private let luaCallback: clua_callback = { box, call in
+    guard let box, let call,
+        let context = Unmanaged<LuaContextBox>.fromOpaque(box).takeUnretainedValue().context
+    else { return Int32(CLUA_RAISE) }
+    return context.called(call)
+}
