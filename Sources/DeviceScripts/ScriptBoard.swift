@@ -8,6 +8,8 @@ public final class ScriptBoard: Sendable {
     let buses: any BoardBuses
     let pins: ScriptPinMap
     let owners = ScriptPinOwners()
+    /// The clock as it was given, and wrapped.
+    let time: any Clock<Duration>
     let clock: DeviceClock
     private let restart: (@Sendable () -> Void)?
     private let indicator: (@Sendable (Bool?) throws -> Bool)?
@@ -29,6 +31,7 @@ public final class ScriptBoard: Sendable {
         self.backend = backend
         self.buses = buses
         self.pins = pins
+        time = clock
         self.clock = DeviceClock(clock)
         self.indicator = indicator
         self.restart = restart

@@ -1,5 +1,6 @@
 import ClusterClient
 import DeviceCore
+import DeviceLua
 import DeviceProtocols
 import DeviceScripts
 import DeviceSDK
@@ -123,7 +124,8 @@ struct LEDDemo: Sendable {
         _ client: SMQClient, _ eventLoop: any EventLoop, apps: AppPages?
     ) async throws(DeviceError) -> Monitor? {
         guard let address = options.monitor else { return nil }
-        let monitor = try await Monitor.start(on: address, client: client, apps: apps, eventLoop: eventLoop, logger: logger)
+        let monitor = try await Monitor.start(
+            on: address, client: client, apps: apps, eventLoop: eventLoop, logger: logger)
         output.report(.note("Health and metrics: \(monitor.url)"))
         return monitor
     }
@@ -239,7 +241,8 @@ struct LEDDemo: Sendable {
         } else {
             return
         }
-        output.report(.note(changeToken.map { "Token for changes to apps: \($0)" } ?? "Apps cannot be changed from the page"))
+        output.report(
+            .note(changeToken.map { "Token for changes to apps: \($0)" } ?? "Apps cannot be changed from the page"))
     }
 
     // MARK: Running

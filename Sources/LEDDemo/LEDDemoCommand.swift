@@ -199,7 +199,9 @@ struct LEDDemoCommand: AsyncParsableCommand {
     var script: [String] = []
 
     @Flag(
-        help: "Run lines of the standard input in the first app, and print what they give. Example: --script a.xlua --repl")
+        help:
+            "Run lines of the standard input in the first app, and print what they give. Example: --script a.xlua --repl"
+    )
     var repl = false
 
     @Option(

@@ -114,7 +114,9 @@ final class LEDDevice: Sendable {
         case .change(let changed):
             set(led, changed.objectValue?["on"]?.boolValue ?? isOn, source: "\(source), changed by a script")
         case .refuse(let reason):
-            warn(.refusedByScript, "A script refused to switch LED \(led.id) \(isOn ? "on" : "off"): \(reason.printable)")
+            warn(
+                .refusedByScript, "A script refused to switch LED \(led.id) \(isOn ? "on" : "off"): \(reason.printable)"
+            )
             echo(led)
         }
     }

@@ -7,20 +7,20 @@ import Testing
 
 /// Scripts on a simulated board: what they trace, and what becomes of the pins.
 final class ScriptRig: Sendable {
-    let board = SimulatedBoard()
+    let board: SimulatedBoard
     let buses = SimulatedBuses()
     let hooks = ScriptHooks(patience: .seconds(30))
     let scripts: ScriptBoard
     let host: LuaHost
     private let written = Locked<[LuaLine]>([])
-    private let indicator = Locked(false)
-    private let restarts = Locked(0)
 
-    init(messaging: ScriptMessaging? = nil) {
+    /// - Parameter clock: of the board and of PWM; timers of scripts have the real one.
+    init(messaging: ScriptMessaging? = nil, clock: any Clock<Duration> = ContinuousClock()) {
+        board = SimulatedBoard(clock: clock)
         let indicator = Locked(false)
         let restarts = Locked(0)
         scripts = ScriptBoard(
-            backend: board, buses: buses,
+            backend: board, buses: buses, clock: clock,
             indicator: { on in
                 indicator.withLock { lit in
                     if let on { lit = on }

@@ -84,7 +84,8 @@ final class PWMResource: LuaResource {
             if let hardware = try board.buses.pwm(on: found) {
                 output = hardware
             } else {
-                output = try SoftwarePWM(line, on: board.backend, consumer: "\(context.app.name) pwm")
+                output = try SoftwarePWM(
+                    line, on: board.backend, consumer: "\(context.app.name) pwm", clock: board.time)
             }
             channel = try ScriptPWMChannel(timer, duty: duty, output: output, claim: claim, clock: board.clock)
         } catch {

@@ -96,7 +96,6 @@ struct AppFolder: Sendable {
     }
 }
 
-
 extension Substring {
     fileprivate var printable: String { String(decoding: utf8, as: UTF8.self).printable }
 }

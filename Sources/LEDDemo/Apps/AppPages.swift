@@ -1,5 +1,6 @@
 import DeviceCore
 import DeviceLua
+import DeviceScripts
 import DeviceTransport
 import DeviceWeb
 import NIOCore
@@ -21,9 +22,9 @@ struct AppPages: Sendable {
             response.headers.append(("Cache-Control", "no-store"))
             return response
         }
-        routes.page("/apps/file") { request in answer(request) { try read($0) } }
-        routes.action("/apps/save") { request in answer(request) { try save($0) } }
-        routes.action("/apps/command") { request in answer(request) { try command($0) } }
+        routes.page("/apps/file") { request in answer(request, read) }
+        routes.action("/apps/save") { request in answer(request, save) }
+        routes.action("/apps/command") { request in answer(request, command) }
         return routes
     }
 
@@ -33,7 +34,8 @@ struct AppPages: Sendable {
     ) -> HTTPResponse {
         guard let changeToken else {
             return .text(
-                403, "Apps are not shown or changed from other machines. Start the program with --apps-on-lan for that.")
+                403, "Apps are not shown or changed from other machines. Start the program with --apps-on-lan for that."
+            )
         }
         // The address may carry the page's own token, which is another one.
         var bare = request

@@ -36,7 +36,8 @@ final class AppPrompt: Sendable {
     /// What comes from a script cannot steer the terminal.
     private func show(_ text: String) {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { String($0).printable }
-        StandardOutput.write((text.isEmpty ? "" : lines.joined(separator: "\n") + "\n") + (isTerminal ? "\(app.name)> " : ""))
+        StandardOutput.write(
+            (text.isEmpty ? "" : lines.joined(separator: "\n") + "\n") + (isTerminal ? "\(app.name)> " : ""))
     }
 
     private func read() {
@@ -62,7 +63,9 @@ final class AppPrompt: Sendable {
 extension String {
     fileprivate var trimmed: String {
         let isBlank = { (character: Character) in character == " " || character == "\t" || character == "\r" }
-        guard let start = firstIndex(where: { !isBlank($0) }), let end = lastIndex(where: { !isBlank($0) }) else { return "" }
+        guard let start = firstIndex(where: { !isBlank($0) }), let end = lastIndex(where: { !isBlank($0) }) else {
+            return ""
+        }
         return String(self[start...end])
     }
 }
