@@ -81,7 +81,7 @@ enum DemoEvent: Sendable {
                 + (silence > .zero ? ", after \(silence.wholeNanoseconds / 1_000_000) ms of silence" : "")
         case .led(let id, let name, let isOn, let source): "LED \(id) (\(name)) \(isOn ? "on" : "off"), by \(source)"
         case .temperature, .heartbeat: nil
-        case .trace(let app, let text, _): "\(app): \(text)"
+        case .trace(let app, let text, _): "\(app): \(text.replacing("\t", with: "  "))"
         case .pins(let pins): "Pins: " + pins.map(Self.pinText).joined(separator: ", ")
         case .watchers(let count): "\(count) page\(count == 1 ? "" : "s") watching"
         case .note(let text), .warning(let text): text

@@ -14,8 +14,8 @@ import Testing
         let rig = ScriptRig()
         let app = try await rig.example("blink.xlua")
         for _ in 0..<2 {
-            try await rig.level("GPIO17", is: true)
-            try await rig.level("GPIO17", is: false)
+            try await rig.level("GPIO4", is: true)
+            try await rig.level("GPIO4", is: false)
         }
         await rig.host.remove(app)
         #expect(app.statistics.recentErrors.isEmpty)
@@ -30,7 +30,7 @@ import Testing
             try await Task.sleep(for: .milliseconds(60))
             try rig.board.press("GPIO24")
             try rig.board.release("GPIO24")
-            try await rig.level("GPIO17", is: isOn)
+            try await rig.level("GPIO16", is: isOn)
         }
     }
 
@@ -52,7 +52,7 @@ import Testing
             await clock.waitForSleepers()
             clock.advance(by: .microseconds(50))
         }
-        let changes = rig.board.changes.filter { $0.line.name == "GPIO18" }
+        let changes = rig.board.changes.filter { $0.line.name == "GPIO13" }
         let pulses = zip(changes, changes.dropFirst()).filter { $0.0.isHigh }.map { $0.1.time - $0.0.time }
         #expect(pulses.count == 3, "50 ms hold three beginnings of 20 ms")
         // As exact as the clock's steps.
@@ -126,8 +126,8 @@ import Testing
                 LEDContract.temperaturePayload(tenths: 315), to: .topic(LEDContract.temperatureTopic))
             return rig.lines.contains("alarm: 31.5 degrees")
         }
-        try await rig.level("GPIO23", is: true)
-        try await rig.level("GPIO23", is: false)
+        try await rig.level("GPIO25", is: true)
+        try await rig.level("GPIO25", is: false)
         #expect(await rig.hooks.decide(.led, on) == .refuse("it is too hot"))
         try sensor.client.publishNow(
             LEDContract.temperaturePayload(tenths: 250), to: .topic(LEDContract.temperatureTopic))

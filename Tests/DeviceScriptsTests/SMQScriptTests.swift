@@ -151,7 +151,7 @@ struct ScriptBroker {
     @Test(arguments: [
         (#"require"smq.client".create("ftp://x")"#, "bad argument #1"),
         (#"require"smq.client".create(print)"#, "a connect function is not supported"),
-        (#"require"smq.client".create(nil, {uid="short"})"#, "Invalidarg uid"),
+        (#"require"smq.client".create("smq://127.0.0.1:1/smq.lsp", {uid="short"})"#, "Invalidarg uid"),
         (#"require"smq.client".create()"#, "this program has no broker"),
         (#"require"smq.hub".create()"#, "this program carries no broker"),
         (#"require"mqttc".create("broker", print)"#, "mqttc comes with the MQTT client"),
