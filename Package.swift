@@ -97,7 +97,7 @@ let package = Package(
         .target(
             name: "DeviceLua",
             dependencies: [
-                "CLuaShim", "DeviceCore", "DeviceProtocols", "DeviceTransport", logging,
+                "CLuaShim", "CNetShim", "DeviceCore", "DeviceProtocols", "DeviceTransport",
             ],
             swiftSettings: strict),
         // What scripts reach of the device: its hardware, its messages, and the places where they are asked.

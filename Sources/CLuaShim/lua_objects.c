@@ -58,6 +58,28 @@ static int field_set(lua_State *L) {
     return 0;
 }
 
+// Metamethods of classes that have a method of that name, found as methods are.
+static int by_method(lua_State *L, const char *name) {
+    int object = clua_object_is(L, 1) ? 1 : 2;
+    if (lua_getfield(L, object, name) == LUA_TNIL) return luaL_error(L, "%s has no %s", luaL_typename(L, object), name);
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 1);
+    return 1;
+}
+static int method_call(lua_State *L) { return by_method(L, "__call"); }
+static int method_tostring(lua_State *L) { return by_method(L, "__tostring"); }
+static int method_add(lua_State *L) { return by_method(L, "__add"); }
+static int method_sub(lua_State *L) { return by_method(L, "__sub"); }
+static int method_lt(lua_State *L) { return by_method(L, "__lt"); }
+static int method_le(lua_State *L) { return by_method(L, "__le"); }
+static int method_eq(lua_State *L) { return by_method(L, "__eq"); }
+
+// In the order of their bits in clua_class.
+static const luaL_Reg metamethods[] = {
+    {"__call", method_call}, {"__tostring", method_tostring}, {"__add", method_add}, {"__sub", method_sub},
+    {"__lt", method_lt},     {"__le", method_le},             {"__eq", method_eq},
+};
+
 // Asks the host for a member that was not used before, and remembers it in the table.
 static int resolve(lua_State *L) {
     if (lua_type(L, 2) != LUA_TSTRING) return 0;
@@ -103,13 +125,18 @@ static int new_class(lua_State *L) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &clua_key_classes);
     lua_createtable(L, 0, 8);
     clua_push_library(L, 1, call->number);
-    if (call->flag) {
+    if (call->flag & CLUA_CLASS_FIELDS) {
         lua_pushcclosure(L, field_get, 1);
         lua_setfield(L, -2, "__index");
         lua_pushcfunction(L, field_set);
         lua_setfield(L, -2, "__newindex");
     } else {
         lua_setfield(L, -2, "__index");
+    }
+    for (size_t i = 0; i < sizeof metamethods / sizeof *metamethods; i++) {
+        if (!(call->flag & CLUA_CLASS_CALL << i)) continue;
+        lua_pushcfunction(L, metamethods[i].func);
+        lua_setfield(L, -2, metamethods[i].name);
     }
     lua_pushcfunction(L, object_gone);
     lua_setfield(L, -2, "__gc");
@@ -124,8 +151,8 @@ static int new_class(lua_State *L) {
     lua_rawseti(L, -2, call->number);
     return 0;
 }
-int clua_class(clua *host, uint32_t number, const char *name, int has_fields) {
-    object_call call = {.number = number, .name = name, .flag = has_fields};
+int clua_class(clua *host, uint32_t number, const char *name, int flags) {
+    object_call call = {.number = number, .name = name, .flag = flags};
     return clua_run_protected(host, new_class, &call);
 }
 

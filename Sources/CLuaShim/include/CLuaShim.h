@@ -187,8 +187,12 @@ void clua_walk_next(void *thread);
 void clua_walk_end(void *thread);
 
 // ---- Objects: userdata that holds a handle ----
-// Whether scripts may set and read fields of the class's objects.
-int clua_class(clua *host, uint32_t number, const char *name, int has_fields);
+// What a class has: fields that scripts set, and metamethods that are methods of the same name.
+enum {
+    CLUA_CLASS_FIELDS = 1,
+    CLUA_CLASS_CALL = 2,  // then tostring, add, sub, lt, le, eq, each twice the one before
+};
+int clua_class(clua *host, uint32_t number, const char *name, int flags);
 // Room for one more object; has to succeed before CLUA_NEW_OBJECT. -1 without memory.
 int clua_object_reserve(clua *host, int64_t handle);
 // Keeps an object from being collected, or no more; -1 without memory.

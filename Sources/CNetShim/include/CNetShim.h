@@ -10,6 +10,13 @@ int cnet_sha1(const uint8_t *bytes, size_t count, uint8_t digest[20]);
 // Writes the 64 bytes of HMAC-SHA-512(key, bytes) to digest. Returns 0, or -1.
 int cnet_hmac_sha512(const uint8_t *key, size_t key_count, const uint8_t *bytes, size_t count, uint8_t digest[64]);
 
+// Writes the hash of the bytes by its name in OpenSSL ("md5", "sha256", ...), at most 64 bytes. Returns how many, or -1
+// when the library does not know or refuses it.
+int cnet_hash(const char *name, const uint8_t *bytes, size_t count, uint8_t digest[64]);
+// The same for HMAC.
+int cnet_hmac(
+    const char *name, const uint8_t *key, size_t key_count, const uint8_t *bytes, size_t count, uint8_t digest[64]);
+
 // Fills the buffer from the library's cryptographic generator. Returns 0, or -1.
 int cnet_random(uint8_t *bytes, size_t count);
 

@@ -87,14 +87,24 @@ public final class LuaClass: Sendable {
     /// them.
     public let hasFields: Bool
     let members: [String: LuaMember]
+    /// What the shim has to know of it.
+    let flags: Int32
 
-    /// Makes a class. The first argument of every method is the object.
+    private static let metamethods = ["__call", "__tostring", "__add", "__sub", "__lt", "__le", "__eq"]
+
+    /// Makes a class. The first argument of every method is the object, but for `__add` and its kind, where it may be
+    /// the second.
+    ///
+    /// Methods named `__call`, `__tostring`, `__add`, `__sub`, `__lt`, `__le` and `__eq` are what Lua means by them.
     public init(
         _ name: String, hasFields: Bool = false, methods: [String: LuaBody], builtIns: [String: LuaBuiltIn] = [:]
     ) {
         self.name = name
         self.hasFields = hasFields
         members = methods.mapValues { .function($0) }.merging(builtIns.mapValues { .builtIn($0) }) { own, _ in own }
+        var flags: Int32 = hasFields ? 1 : 0
+        for (bit, name) in Self.metamethods.enumerated() where members[name] != nil { flags |= 2 << Int32(bit) }
+        self.flags = flags
     }
 }
 

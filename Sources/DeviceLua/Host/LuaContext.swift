@@ -132,7 +132,7 @@ public final class LuaContext {
     private func number(of type: LuaClass) throws -> UInt32 {
         if let number = classNumbers[ObjectIdentifier(type)] { return number }
         let number = UInt32(classes.count + 1)
-        guard clua_class(host, number, type.name, type.hasFields ? 1 : 0) == 0 else {
+        guard clua_class(host, number, type.name, type.flags) == 0 else {
             throw LuaError("not enough memory")
         }
         classes.append(type)

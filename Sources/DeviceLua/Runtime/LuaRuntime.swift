@@ -1,3 +1,5 @@
+import DeviceCore
+
 /// The libraries that every app has: `ba` and `xedge`.
 enum LuaRuntime {
     static let libraries = [ba, xedge]
@@ -9,7 +11,21 @@ enum LuaRuntime {
             "sleep": .function(LuaThreads.sleep),
             "thread": .library(LuaThreads.library),
             "bytearray": .builtIn(.bytearray),
-        ])
+            "json": .library(LuaJSON.library),
+            "datetime": .function(LuaDateTime.make),
+            "socket": .library(LuaSocket.library),
+            "clock": .function { call in
+                call.push(call.context.now.nanoseconds / 1_000_000)
+                return .pushed
+            },
+            // As of the vendor's server whose functions these are.
+            "version": .function { _ in .value(.integer(5746)) },
+            "openio": .function { call in
+                guard call.context.files.root != nil else { return .value(.nil) }
+                return .value(.object(try call.context.add(LuaDirectory(call.context.files, ""))))
+            },
+            "sharkclient": .function { _ in .failure("TLS of scripts is not there yet: use smq.client") },
+        ].merging(LuaBytes.members) { own, _ in own })
 
     private static let xedge = LuaLibrary(
         "xedge",
@@ -19,5 +35,6 @@ enum LuaRuntime {
             "elog": .builtIn(.errorLog),
             "eflush": .function { _ in .nothing },
             "sendErr": .function(LuaEvents.sendError),
+            "sendmail": .function { _ in .failure("there is no mail on this host") },
         ])
 }

@@ -1,0 +1,283 @@
+import DeviceCore
+import DeviceProtocols
+import DeviceTransport
+import Glibc
+
+/// The methods of sockets.
+enum LuaSocketMethods {
+    static let all: [String: LuaBody] = [
+        "read": { call in
+            let socket: LuaSocket = try call.resource(0)
+            let timeout = call.isNil(1) ? nil : try call.integer(1, in: 0...1 << 31, "the time")
+            return try socket.perform(call, forReading: true, timeout: timeout) { $0.receive() }
+        },
+        "write": { call in
+            let socket: LuaSocket = try call.resource(0)
+            let sender = Sender(try call.bytes(1))
+            return try socket.perform(call, forReading: false, timeout: nil) { sender.send($0) }
+        },
+        "sendto": { call in
+            let socket: LuaSocket = try call.resource(0)
+            let bytes = try call.bytes(1)
+            let host = try call.string(2)
+            let port = try call.integer(3, in: 1...65535, "the port")
+            guard let address = IPAddress(host) else { return .failure("not an address: \(host)") }
+            try call.context.require(.hosts, host)
+            return try socket.perform(call, forReading: false, timeout: nil) { socket in
+                let sent = LuaAddress.with(address, port: port) { raw, length in
+                    Int32(sendto(socket.descriptor, bytes, bytes.count, 0, raw, length))
+                }
+                if sent >= 0 { return [.boolean(true)] }
+                return errno == EAGAIN ? nil : [.nil, .string(SystemError.text(errno))]
+            }
+        },
+        "accept": { call in
+            let socket: LuaSocket = try call.resource(0)
+            guard socket.kind == .listener else { throw LuaError("the socket does not listen") }
+            let context = call.context
+            return try socket.perform(call, forReading: true, timeout: nil) { $0.accept(context) }
+        },
+        "event": { call in
+            let socket: LuaSocket = try call.resource(0)
+            let object = try call.object(0)
+            let function = try call.function(1)
+            start(function, object, try call.values(from: 3), call.context)
+            return .value(.object(object))
+        },
+        "enable": { call in
+            let socket: LuaSocket = try call.resource(0)
+            socket.enable(call.context)
+            return .success
+        },
+        "disable": { call in
+            let socket: LuaSocket = try call.resource(0)
+            return try socket.disable(call)
+        },
+        "close": { call in
+            try call.close()
+            return .success
+        },
+        "sockname": { call in try name(call) { getsockname($0, $1, $2) } },
+        "peername": { call in try name(call) { getpeername($0, $1, $2) } },
+        "setoption": { call in
+            let socket: LuaSocket = try call.resource(0)
+            let on: Int32 = call.isNil(2) || call.isTrue(2) ? 1 : 0
+            let good =
+                switch try call.string(1) {
+                case "nodelay": LuaAddress.set(socket.descriptor, IPPROTO_TCP, TCP_NODELAY, on)
+                case "keepalive": LuaAddress.set(socket.descriptor, Int(SOL_SOCKET), SO_KEEPALIVE, on)
+                default: false
+                }
+            return good ? .success : .failure("no such option")
+        },
+        "state": { call in
+            guard let socket: LuaSocket = try? call.resource(0) else { return .value(.string("closed")) }
+            return .value(.string(socket.isConnected ? "connected" : "notconnected"))
+        },
+        "trusted": { _ in .values([.boolean(false), .string("no TLS")]) },
+        "upgrade": { _ in .failure("TLS of scripts is not there yet") },
+    ]
+
+    /// Runs `function(socket, ...)`; the socket is closed when it returns.
+    static func start(_ function: LuaFunction, _ object: LuaObject, _ arguments: [LuaValue], _ context: LuaContext) {
+        context.start(
+            .function(function), [.object(object)] + arguments, activity: "cosocket", of: object
+        ) { context, _ in context.close(object) }
+    }
+
+    private static func name(
+        _ call: LuaCall,
+        _ get: (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+    ) throws -> LuaOutcome {
+        let socket: LuaSocket = try call.resource(0)
+        var address = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let result = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { get(socket.descriptor, $0, &length) }
+        }
+        guard result == 0, let endpoint = LuaAddress.endpoint(address) else {
+            return .failure(SystemError.text(errno))
+        }
+        return .values([
+            .string(endpoint.address.description), .integer(endpoint.port), .boolean(!endpoint.address.isIPv4),
+        ])
+    }
+
+    /// Sends all of something, as far as the socket takes it each time.
+    private final class Sender {
+        private let bytes: [UInt8]
+        private var sent = 0
+
+        init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+        func send(_ socket: LuaSocket) -> [LuaValue]? {
+            while sent < bytes.count {
+                let count = bytes.withUnsafeBytes { buffer in
+                    Glibc.send(
+                        socket.descriptor, buffer.baseAddress.map { $0 + sent }, buffer.count - sent,
+                        Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+                }
+                if count < 0 {
+                    if errno == EINTR { continue }
+                    if errno == EAGAIN { return nil }
+                    return [.nil, .string(errno == EPIPE ? "sysshutdown" : SystemError.text(errno))]
+                }
+                if socket.kind == .datagram { break }
+                sent += count
+            }
+            return [.boolean(true)]
+        }
+    }
+}
+
+extension LuaSocket {
+    static let library = LuaLibrary(
+        "socket",
+        members: [
+            "connect": .function { call in
+                let host = try call.string(0)
+                let port = try call.integer(1, in: 1...65535, "the port")
+                let options = call.isTable(2) ? try call.table(2) : LuaTable()
+                if options["shark"].isTrue { return .failure("TLS of scripts is not there yet") }
+                try call.context.require(.hosts, host)
+                let timeout = max(1, options["timeout"].wholeNumber ?? 10_000)
+                return try resolved(call, host, timeout: timeout) { context, address, waiter in
+                    try connect(address, port, timeout, context, waiter)
+                }
+            },
+            "udpcon": .function { call in
+                if call.isString(0) {
+                    let host = try call.string(0)
+                    let port = try call.integer(1, in: 1...65535, "the port")
+                    try call.context.require(.hosts, host)
+                    return try resolved(call, host, timeout: 10_000) { context, address, waiter in
+                        let descriptor = try LuaAddress.socket(for: address, stream: false)
+                        let result = LuaAddress.with(address, port: port) { Glibc.connect(descriptor, $0, $1) }
+                        guard result == 0 else {
+                            Glibc.close(descriptor)
+                            throw LuaError(SystemError.text(errno))
+                        }
+                        context.resume(
+                            waiter.token, [.object(try context.adopt(socket: LuaSocket(descriptor, .datagram)))])
+                    }
+                }
+                let port = call.isNil(0) ? 0 : try call.integer(0, in: 0...65535, "the port")
+                return try bound(call, port: port, options: call.isTable(1) ? try call.table(1) : LuaTable(), .datagram)
+            },
+            "bind": .function { call in
+                let port = try call.integer(0, in: 0...65535, "the port")
+                return try bound(call, port: port, options: call.isTable(1) ? try call.table(1) : LuaTable(), .listener)
+            },
+            "event": .function { call in
+                let function = try call.function(0)
+                let object = try call.context.add(socket: LuaSocket(-1, .none, isConnected: false))
+                LuaSocketMethods.start(function, object, try call.values(from: 1), call.context)
+                return .value(.object(object))
+            },
+            "toip": .function { call in
+                let host = try call.string(0)
+                try call.context.require(.hosts, host)
+                return try resolved(call, host, timeout: 10_000) { context, address, waiter in
+                    context.resume(waiter.token, [.string(address.description)])
+                }
+            },
+            "h2n": .builtIn(.hostToNetwork),
+            "n2h": .builtIn(.networkToHost),
+            "getsock": .function { _ in .value(.nil) },
+            "req2sock": .function { _ in .failure("there is no web server for scripts") },
+            "http2sock": .function { _ in .failure("there is no HTTP client for scripts") },
+        ])
+
+    /// Suspends the script, looks the name up, and goes on with its first address.
+    private static func resolved(
+        _ call: LuaCall, _ host: String, timeout: Int64,
+        _ next: @escaping @Sendable (LuaContext, IPAddress, LuaWaiter) throws -> Void
+    ) throws -> LuaOutcome {
+        try call.wait { waiter in
+            let task = Task {
+                do {
+                    let resolution = try await NameResolver.shared.resolve(ResolverTarget(host, port: 0))
+                    guard let address = resolution.endpoints.first?.endpoint.address else {
+                        throw LuaError("no address")
+                    }
+                    waiter.mailbox.reply { context in
+                        guard context.waits[waiter.token] != nil else { return }
+                        do { try next(context, address, waiter) } catch {
+                            context.resume(waiter.token, [.nil, .string("\(error)")])
+                        }
+                    }
+                } catch is LuaError {
+                    waiter.resume([.nil, .string("cannotresolve")])
+                } catch {
+                    waiter.resume([.nil, .string("cannotresolve"), .string("\(error)")])
+                }
+            }
+            return { task.cancel() }
+        }
+    }
+
+    private static func connect(
+        _ address: IPAddress, _ port: Int, _ timeout: Int64, _ context: LuaContext, _ waiter: LuaWaiter
+    ) throws {
+        let descriptor = try LuaAddress.socket(for: address, stream: true)
+        let result = LuaAddress.with(address, port: port) { Glibc.connect(descriptor, $0, $1) }
+        if result == 0 {
+            context.resume(waiter.token, [.object(try context.adopt(socket: LuaSocket(descriptor, .stream)))])
+            return
+        }
+        guard errno == EINPROGRESS else {
+            Glibc.close(descriptor)
+            throw LuaError(SystemError.text(errno))
+        }
+        // The object is made when the connection stands; until then the attempt owns the descriptor.
+        let end: (LuaContext, String?) -> Void = { context, failure in
+            context.unwatch(descriptor)
+            guard context.waits[waiter.token] != nil, failure == nil else {
+                Glibc.close(descriptor)
+                return context.resume(waiter.token, [.nil, .string(failure ?? "closed")])
+            }
+            do {
+                context.resume(waiter.token, [.object(try context.adopt(socket: LuaSocket(descriptor, .stream)))])
+            } catch {
+                context.resume(waiter.token, [.nil, .string("\(error)")])
+            }
+        }
+        let deadline = context.schedule(at: context.now + .milliseconds(timeout)) { end($0, "timeout") }
+        context.watch(descriptor, forReading: false, forWriting: true) { context in
+            context.unschedule(deadline)
+            var error: Int32 = 0
+            var length = socklen_t(MemoryLayout<Int32>.size)
+            getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &length)
+            end(context, error == 0 ? nil : SystemError.text(error))
+        }
+    }
+
+    private static func bound(_ call: LuaCall, port: Int, options: LuaTable, _ kind: Kind) throws -> LuaOutcome {
+        let everywhere = options["ipv6"].isTrue ? "::" : "0.0.0.0"
+        let grants = call.context.app.configuration.permissions[.listen]
+        // Without a wish: what is granted, loopback if in doubt.
+        let text = options["intf"].text ?? (grants.allows(everywhere) ? everywhere : "127.0.0.1")
+        try call.context.require(.listen, text)
+        guard let address = IPAddress(text) else { return .failure("not an address: \(text)") }
+        let descriptor = try LuaAddress.socket(for: address, stream: kind == .listener)
+        LuaAddress.set(descriptor, Int(SOL_SOCKET), SO_REUSEADDR, 1)
+        var result = LuaAddress.with(address, port: port) { Glibc.bind(descriptor, $0, $1) }
+        if result == 0, kind == .listener { result = listen(descriptor, 16) }
+        guard result == 0 else {
+            let reason = SystemError.text(errno)
+            Glibc.close(descriptor)
+            return .failure(reason)
+        }
+        return .value(.object(try call.context.adopt(socket: LuaSocket(descriptor, kind, isConnected: false))))
+    }
+}
+
+extension LuaContext {
+    /// The same as `add(socket:)`, and closes the descriptor where that fails.
+    func adopt(socket: LuaSocket) throws -> LuaObject {
+        do { return try add(socket: socket) } catch {
+            Glibc.close(socket.descriptor)
+            throw error
+        }
+    }
+}
