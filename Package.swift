@@ -105,14 +105,21 @@ let package = Package(
                 "CLuaShim", "CNetShim", "DeviceCore", "DeviceProtocols", "DeviceTransport",
             ],
             swiftSettings: strict),
+        // What scripts reach of the device: its hardware, its messages, and the places where they are asked.
+        .target(
+            name: "DeviceScripts",
+            dependencies: [
+                "ClusterClient", "DeviceCore", "DeviceLua", "DeviceProtocols", "DeviceSDK", "DeviceTransport", nioCore,
+                logging,
+            ],
+            swiftSettings: strict),
 
         // Programs: argument parsing and wiring.
         .executableTarget(
             name: "LEDDemo",
             dependencies: [
-                "CDeviceShim", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSDK", "DeviceSimulator",
-                "DeviceTransport",
-                "DeviceWeb", "Outbox", "SMQBroker", nioCore, nioPosix, logging, signals, arguments,
+                "CDeviceShim", "ClusterClient", "DeviceCore", "DeviceLua", "DeviceProtocols", "DeviceScripts", "DeviceSDK",
+                "DeviceSimulator", "DeviceTransport", "DeviceWeb", "Outbox", "SMQBroker", nioCore, nioPosix, logging, signals, arguments,
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -184,6 +191,13 @@ let package = Package(
             name: "DeviceSDKTests", dependencies: ["CDeviceShim", "DeviceSDK", "DeviceSimulator", "DeviceCore"],
             swiftSettings: strict),
         .testTarget(
+            name: "DeviceScriptsTests",
+            dependencies: [
+                "ClusterClient", "DeviceCore", "DeviceLua", "DeviceProtocols", "DeviceScripts", "DeviceSDK",
+                "DeviceSimulator", "DeviceTransport", "SMQBroker", "TestSupport", nioCore, nioPosix, logging,
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "DeviceLuaTests", dependencies: ["CLuaShim", "DeviceLua", "DeviceCore", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
@@ -192,8 +206,8 @@ let package = Package(
         .testTarget(
             name: "LEDDemoTests",
             dependencies: [
-                "LEDDemo", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSDK", "DeviceSimulator",
-                "DeviceTransport", "TestSupport", nioCore, nioPosix, logging, arguments,
+                "LEDDemo", "ClusterClient", "DeviceCore", "DeviceLua", "DeviceProtocols", "DeviceScripts", "DeviceSDK",
+                "DeviceSimulator", "DeviceTransport", "TestSupport", nioCore, nioPosix, logging, arguments,
             ],
             swiftSettings: strict),
         .testTarget(

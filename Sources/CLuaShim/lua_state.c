@@ -483,6 +483,7 @@ void clua_result(clua *host, int index, clua_value *value) {
     if (index < 0 || index >= clua_result_count(host)) return;
     clua_to_value(host->last, host->last_first + index, value);
 }
+void *clua_result_thread(clua *host) { return host->last; }
 const char *clua_error_text(clua *host) { return host->error; }
 const char *clua_traceback(clua *host) { return host->trace; }
 int clua_yielded_true(clua *host) { return host->yielded_true; }

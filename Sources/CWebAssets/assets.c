@@ -61,6 +61,15 @@ static const uint8_t lora_js[] = {
 static const uint8_t lora_pictures_js[] = {
 #embed "page/lora-pictures.js"
 };
+static const uint8_t apps_html[] = {
+#embed "page/apps.html"
+};
+static const uint8_t apps_css[] = {
+#embed "page/apps.css"
+};
+static const uint8_t apps_js[] = {
+#embed "page/apps.js"
+};
 static const uint8_t favicon_svg[] = {
 #embed "page/favicon.svg"
 };
@@ -87,6 +96,9 @@ const cweb_asset cweb_assets[] = {
     {"lora.css", "text/css; charset=utf-8", lora_css, sizeof lora_css},
     {"lora.js", JAVASCRIPT, lora_js, sizeof lora_js},
     {"lora-pictures.js", JAVASCRIPT, lora_pictures_js, sizeof lora_pictures_js},
+    {"apps.html", "text/html; charset=utf-8", apps_html, sizeof apps_html},
+    {"apps.css", "text/css; charset=utf-8", apps_css, sizeof apps_css},
+    {"apps.js", JAVASCRIPT, apps_js, sizeof apps_js},
     {"favicon.svg", "image/svg+xml", favicon_svg, sizeof favicon_svg},
 };
 const size_t cweb_asset_count = sizeof cweb_assets / sizeof cweb_assets[0];

@@ -4,10 +4,13 @@ import NIOCore
 
 /// The LED page and its files, which are part of the program.
 public enum WebPages {
+    /// What the names of the other pages' files begin with.
+    private static let otherPages = ["apps", "demo", "lora"]
+
     /// Routes of the LED page's files; the page itself is at `/`.
     public static var routes: HTTPRoutes {
         var routes = HTTPRoutes()
-        for (path, var response) in assets where !path.hasPrefix("demo") && !path.hasPrefix("lora") {
+        for (path, var response) in assets where !otherPages.contains(where: path.hasPrefix) {
             response.headers += securityHeaders
             routes.page("/\(path)") { [response] _ in response }
             if path == "index.html" { routes.page("/") { [response] _ in response } }
@@ -21,6 +24,19 @@ public enum WebPages {
         for (path, var response) in assets where path.hasPrefix("lora") || path == "favicon.svg" {
             response.headers += securityHeaders
             routes.page(path == "lora.html" ? "/" : "/\(path)") { [response] _ in response }
+        }
+        return routes
+    }
+
+    /// Routes of the page of scripts, `/apps`, and of its files; it also uses files of ``routes``.
+    public static var appRoutes: HTTPRoutes {
+        var routes = HTTPRoutes()
+        let shared: Set = ["style.css", "favicon.svg"]
+        for (path, var response) in assets where path.hasPrefix("apps") || shared.contains(path) {
+            // A frame could make its buttons be pressed unseen.
+            response.headers.append(("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'"))
+            for (name, value) in securityHeaders.dropFirst() { response.headers.append((name, value)) }
+            routes.page(path == "apps.html" ? "/apps" : "/\(path)") { [response] _ in response }
         }
         return routes
     }

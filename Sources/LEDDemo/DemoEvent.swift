@@ -1,4 +1,5 @@
 import DeviceCore
+import DeviceScripts
 
 /// What happens in the demo: shown in the terminal, or printed as lines of JSON.
 enum DemoEvent: Sendable {
@@ -15,6 +16,10 @@ enum DemoEvent: Sendable {
     case led(id: Int, name: String, isOn: Bool, source: String)
     case temperature(tenths: Int)
     case watchers(Int)
+    /// A line of a script.
+    case trace(app: String, text: String, isError: Bool)
+    /// The pins that scripts have now.
+    case pins([ScriptBoard.UsedPin])
     case note(String)
     case warning(String)
     case ended(reason: String)
@@ -48,6 +53,10 @@ enum DemoEvent: Sendable {
             Self.object("led", ("id", .int(id)), ("name", .text(name)), ("on", .bool(isOn)), ("source", .text(source)))
         case .temperature(let tenths): Self.object("temperature", ("tenths", .int(tenths)))
         case .watchers(let count): Self.object("watchers", ("count", .int(count)))
+        case .trace(let app, let text, let isError):
+            Self.object("trace", ("app", .text(app)), ("text", .text(text)), ("isError", .bool(isError)))
+        case .pins(let pins):
+            Self.object("pins", ("pins", .list(pins.map(Self.pin))))
         case .note(let text): Self.object("note", ("text", .text(text)))
         case .warning(let text): Self.object("warning", ("text", .text(text)))
         case .ended(let reason): Self.object("ended", ("reason", .text(reason)))
@@ -72,6 +81,8 @@ enum DemoEvent: Sendable {
                 + (silence > .zero ? ", after \(silence.wholeNanoseconds / 1_000_000) ms of silence" : "")
         case .led(let id, let name, let isOn, let source): "LED \(id) (\(name)) \(isOn ? "on" : "off"), by \(source)"
         case .temperature, .heartbeat: nil
+        case .trace(let app, let text, _): "\(app): \(text.replacing("\t", with: "  "))"
+        case .pins(let pins): "Pins: " + pins.map(Self.pinText).joined(separator: ", ")
         case .watchers(let count): "\(count) page\(count == 1 ? "" : "s") watching"
         case .note(let text), .warning(let text): text
         case .ended(let reason): "Ended: \(reason)"
@@ -84,10 +95,22 @@ enum DemoEvent: Sendable {
         return String(node[open...].dropFirst().dropLast())
     }
 
+    private static func pin(_ pin: ScriptBoard.UsedPin) -> String {
+        "{\"pin\":\(pin.pin),\"line\":\(JSONWriter.quoted(pin.line)),\"app\":\(JSONWriter.quoted(pin.app)),\"high\":"
+            + (pin.isHigh.map { "\($0)" } ?? "null") + "}"
+    }
+
+    /// `GPIO17 high`.
+    static func pinText(_ pin: ScriptBoard.UsedPin) -> String {
+        "\(pin.line) \(pin.isHigh.map { $0 ? "high" : "low" } ?? "PWM")"
+    }
+
     private enum Value {
         case text(String)
         case int(Int)
         case bool(Bool)
+        /// Texts of JSON.
+        case list([String])
     }
 
     private static func object(_ event: String, _ fields: (String, Value)...) -> String {
@@ -98,6 +121,7 @@ enum DemoEvent: Sendable {
             case .text(let string): text += JSONWriter.quoted(string)
             case .int(let number): text += "\(number)"
             case .bool(let flag): text += "\(flag)"
+            case .list(let items): text += "[\(items.joined(separator: ","))]"
             }
         }
         return text + "}"

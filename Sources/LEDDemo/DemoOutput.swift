@@ -77,7 +77,7 @@ final class DemoOutput: Sendable {
             Self.apply(event, to: &state.screen)
             switch event {
             // What the picture shows is not repeated in words.
-            case .led, .temperature, .watchers, .page, .started: writer.post([], picture: state.screen)
+            case .led, .temperature, .watchers, .page, .started, .pins: writer.post([], picture: state.screen)
             default: writer.post(lines, picture: state.screen)
             }
         }
@@ -97,7 +97,8 @@ final class DemoOutput: Sendable {
             for index in screen.leds.indices where screen.leds[index].id == id { screen.leds[index].isOn = isOn }
         case .temperature(let tenths): screen.temperature = tenths
         case .watchers(let count): screen.watchers = count
-        case .started, .moved, .heartbeat, .note, .warning, .ended: break
+        case .pins(let pins): screen.pins = pins
+        case .started, .moved, .heartbeat, .trace, .note, .warning, .ended: break
         }
     }
 

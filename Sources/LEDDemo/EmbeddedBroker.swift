@@ -24,10 +24,11 @@ struct EmbeddedBroker: Sendable {
     ///   - address: exactly this one, or nil for port 8080 or the next free one of `defaultHost`.
     ///   - access: who may use them.
     ///   - tls: secures both.
+    ///   - apps: the page of the scripts of this process.
     ///   - device: the device of this process, once there is one, for `/health` and `/metrics`.
     static func start(
         on address: ListenAddress?, defaultHost: String, access: HTTPAccessPolicy, tls: TLSServerContext? = nil,
-        device: @escaping @Sendable () -> SMQClient?, eventLoop: any EventLoop, logger: Logger
+        apps: AppPages? = nil, device: @escaping @Sendable () -> SMQClient?, eventLoop: any EventLoop, logger: Logger
     ) async throws(DeviceError) -> EmbeddedBroker {
         let broker = SMQBroker(eventLoop: eventLoop, logger: logger)
         var routes = WebPages.routes
@@ -35,6 +36,7 @@ struct EmbeddedBroker: Sendable {
         routes.merge(
             OperationPages.routes(
                 isReady: { true }, metrics: { await broker.snapshot().metrics + (tls?.metrics ?? []) }))
+        if let apps { routes.merge(apps.routes) }
         let listener = try await HTTPListener.firstFree(address, defaultHost: defaultHost) {
             candidate throws(DeviceError) in
             try await HTTPListener.start(

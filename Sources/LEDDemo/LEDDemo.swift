@@ -1,6 +1,8 @@
 import ClusterClient
 import DeviceCore
+import DeviceLua
 import DeviceProtocols
+import DeviceScripts
 import DeviceSDK
 import DeviceSimulator
 import DeviceTransport
@@ -19,8 +21,10 @@ struct LEDDemo: Sendable {
 
     init(options: LEDDemoOptions) {
         self.options = options
+        // A prompt and a picture that is redrawn do not go together.
+        let isScreen = StandardOutput.isTerminal && !options.apps.hasPrompt
         output = DemoOutput(
-            style: options.isJSON ? .json : StandardOutput.isTerminal ? .screen : .lines, events: options.events)
+            style: options.isJSON ? .json : isScreen ? .screen : .lines, events: options.events)
         let log = OutputWriter(file: STDERR_FILENO) { "\($0) lines of the log dropped" }
         var logger = Logger(label: "LEDDemo") { DemoLogHandler(label: $0, writer: log) }
         logger.logLevel = options.isVerbose ? .debug : .critical
@@ -64,19 +68,34 @@ struct LEDDemo: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let eventLoop = group.next()
         let known = Locked<SMQClient?>(nil)
-        let embedded = try await startBroker(eventLoop) { known.withLock { $0 } }
-        let client = SMQClient(try clientConfiguration(board, embedded), eventLoop: eventLoop, logger: logger)
+        let knownApps = Locked<DemoApps?>(nil)
+        let changeToken = try changeToken()
+        let pages = options.apps.isUsed ? AppPages(find: { knownApps.withLock { $0 } }, changeToken: changeToken) : nil
+        let embedded = try await startBroker(eventLoop, apps: pages) { known.withLock { $0 } }
+        let configuration = try clientConfiguration(board, embedded)
+        let client = SMQClient(configuration, eventLoop: eventLoop, logger: logger)
         known.withLock { $0 = client }
-        let monitor = try await startMonitor(client, eventLoop)
+        let monitor = try await startMonitor(client, eventLoop, apps: pages)
+        let hooks = ScriptHooks()
         let device = LEDDevice(
             name: options.name ?? "LEDDemo on \(HostName.current)", leds: leds, board: board.backend.board,
-            isSimulated: board.simulated != nil, client: client, report: output.report)
-        let terminal = TerminalInput()
+            isSimulated: board.simulated != nil, client: client, hooks: hooks, report: output.report)
+        let apps =
+            options.apps.isUsed
+            ? try DemoApps(
+                options.apps, board: board, device: device, hooks: hooks, standard: configuration,
+                own: embedded == nil ? nil : configuration, eventLoop: eventLoop, logger: logger,
+                report: output.report) : nil
+        knownApps.withLock { $0 = apps }
+        let terminal = options.apps.hasPrompt ? nil : TerminalInput()
         announce(board, leds, embedded, hasKeys: terminal != nil)
-        let status = await serve(device, board, button, terminal)
+        if apps != nil { announceApps(embedded, monitor, changeToken) }
+        let status = await serve(device, board, button, terminal, apps)
+        await apps?.stop()
         await monitor?.stop()
         await embedded?.stop()
         known.withLock { $0 = nil }
+        knownApps.withLock { $0 = nil }
         try? await group.shutdownGracefully()
         return try status.get()
     }
@@ -102,16 +121,17 @@ struct LEDDemo: Sendable {
     }
 
     private func startMonitor(
-        _ client: SMQClient, _ eventLoop: any EventLoop
+        _ client: SMQClient, _ eventLoop: any EventLoop, apps: AppPages?
     ) async throws(DeviceError) -> Monitor? {
         guard let address = options.monitor else { return nil }
-        let monitor = try await Monitor.start(on: address, client: client, eventLoop: eventLoop, logger: logger)
+        let monitor = try await Monitor.start(
+            on: address, client: client, apps: apps, eventLoop: eventLoop, logger: logger)
         output.report(.note("Health and metrics: \(monitor.url)"))
         return monitor
     }
 
     private func startBroker(
-        _ eventLoop: any EventLoop, device: @escaping @Sendable () -> SMQClient?
+        _ eventLoop: any EventLoop, apps: AppPages?, device: @escaping @Sendable () -> SMQClient?
     ) async throws(DeviceError) -> EmbeddedBroker? {
         guard options.brokers.isEmpty else { return nil }
         var access = HTTPAccessPolicy(names: HostName.ownNames, isOpen: options.isOpen)
@@ -125,8 +145,7 @@ struct LEDDemo: Sendable {
         }
         return try await EmbeddedBroker.start(
             on: options.listen, defaultHost: options.isLAN ? "0.0.0.0" : "127.0.0.1", access: access, tls: tls,
-            device: device,
-            eventLoop: eventLoop, logger: logger)
+            apps: apps, device: device, eventLoop: eventLoop, logger: logger)
     }
 
     private func clientConfiguration(
@@ -202,6 +221,30 @@ struct LEDDemo: Sendable {
         }
     }
 
+    /// The secret of changes to apps, a new one at each start; nil where nothing may be changed.
+    private func changeToken() throws(DeviceError) -> String? {
+        guard options.apps.isUsed else { return nil }
+        let isLocal = options.brokers.isEmpty ? !options.isLAN : options.monitor?.isLoopback ?? true
+        return isLocal || options.apps.isOnLAN ? try OpenSSLCrypto().accessToken() : nil
+    }
+
+    private func announceApps(_ embedded: EmbeddedBroker?, _ monitor: Monitor?, _ changeToken: String?) {
+        if let embedded {
+            let query = embedded.token.map { "?token=\($0)" } ?? ""
+            let scheme = embedded.listener.isSecure ? "https" : "http"
+            for address in embedded.listener.address.reachable {
+                output.report(.note("Apps page: \(scheme)://\(address)/apps\(query)"))
+            }
+        } else if let monitor {
+            let query = monitor.token.map { "?token=\($0)" } ?? ""
+            output.report(.note("Apps page: http://\(monitor.listener.address)/apps\(query)"))
+        } else {
+            return
+        }
+        output.report(
+            .note(changeToken.map { "Token for changes to apps: \($0)" } ?? "Apps cannot be changed from the page"))
+    }
+
     // MARK: Running
 
     /// What a part of the demo says when it returns.
@@ -217,7 +260,7 @@ struct LEDDemo: Sendable {
     }
 
     private func serve(
-        _ device: LEDDevice, _ board: DemoBoard, _ button: Button?, _ terminal: TerminalInput?
+        _ device: LEDDevice, _ board: DemoBoard, _ button: Button?, _ terminal: TerminalInput?, _ apps: DemoApps?
     ) async -> Result<Int32, DeviceError> {
         let temperature = DemoTemperature(isSimulated: board.simulated != nil)
         let events = device.client.events()
@@ -233,9 +276,11 @@ struct LEDDemo: Sendable {
             group.addTask { [output] in
                 for await event in events {
                     output.report(DemoEvent(event))
+                    if case .moved(let move) = event { apps?.hooks.tell(.move, move.forScripts) }
                 }
                 return .idle
             }
+            if let apps { addApps(apps, to: &group) }
             group.addTask { [output] in
                 await temperature.follow(report: device.setTemperature, warn: { output.report(.warning($0)) })
                 return .idle
@@ -324,6 +369,27 @@ struct LEDDemo: Sendable {
         return .success(output.wasEverConnected ? 0 : 69)
     }
 
+    private func addApps(_ apps: DemoApps, to group: inout TaskGroup<Outcome>) {
+        do throws(DeviceError) { try apps.start() } catch {
+            group.addTask { .failure(error) }
+            return
+        }
+        group.addTask {
+            await apps.followPins()
+            return .idle
+        }
+        group.addTask {
+            for await _ in apps.restarts { return .end("a script asked for a restart") }
+            return .idle
+        }
+        if options.apps.hasPrompt, let first = apps.host.apps.first {
+            group.addTask {
+                await AppPrompt(first).run()
+                return .end("the input ended")
+            }
+        }
+    }
+
     /// Ctrl-C, a service manager's stop, and the end of the terminal, unless `nohup` asked to survive it.
     static var endingSignals: [UnixSignal] {
         var hangUp = sigaction()
@@ -374,5 +440,15 @@ extension DemoEvent {
         case .outboxRecovered: self = .note("The outbox takes messages again.")
         case .notice(let text): self = .note(text)
         }
+    }
+}
+
+extension SMQMove {
+    /// What scripts are told of a move.
+    fileprivate var forScripts: JSONValue {
+        .object([
+            "from": .string(from), "to": .string(to), "cause": .string(cause.rawValue), "reason": .string(reason),
+            "gap": .integer(gap.wholeNanoseconds / 1_000_000),
+        ])
     }
 }

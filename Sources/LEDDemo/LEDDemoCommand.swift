@@ -1,6 +1,7 @@
 import ArgumentParser
 import DeviceCore
 import DeviceProtocols
+import DeviceScripts
 import DeviceSDK
 import DeviceTransport
 import Glibc
@@ -183,6 +184,47 @@ struct LEDDemoCommand: AsyncParsableCommand {
     var tlsKey: String?
 
     @Option(
+        help: ArgumentHelp(
+            """
+            Run every app of a directory: each folder with .xlua files, and each .xlua file. A file that is saved is loaded \
+            again. Example: --apps ./apps
+            """,
+            valueName: "dir"))
+    var apps: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Run a Lua script as an app of its own; give it once for each. Example: --script Examples/lua/blink.xlua",
+            valueName: "file"))
+    var script: [String] = []
+
+    @Flag(
+        help:
+            "Run lines of the standard input in the first app, and print what they give. Example: --script a.xlua --repl"
+    )
+    var repl = false
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            The line that a pin number of scripts means; other numbers are Broadcom's, by their place on the header. \
+            Example: --script-pin 4=pin16
+            """,
+            valueName: "pin"))
+    var scriptPin: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            A hardware PWM output for scripts: the line, and chip and channel of /sys/class/pwm. Example: --pwm GPIO18=0:0
+            """,
+            valueName: "output"))
+    var pwm: [String] = []
+
+    @Flag(help: "With --lan: scripts can be shown, changed, stopped and started from other machines, with the token.")
+    var appsOnLan = false
+
+    @Option(
         name: .customLong("for"),
         help: ArgumentHelp("End after this time: 10s, 500ms, 2m. Example: --for 10s", valueName: "duration"))
     var duration: String?
@@ -209,6 +251,7 @@ struct LEDDemoCommand: AsyncParsableCommand {
         .flag("lan"),
         .flag("open"), .option("board"), .list("led", separator: ";"), .option("button"), .option("on-exit"),
         .option("name"), .option("uid"), .option("tls-ca"), .option("tls-certificate"), .option("tls-key"),
+        .option("apps"), .list("script"), .flag("repl"), .list("script-pin"), .list("pwm"), .flag("apps-on-lan"),
         .option("for"), .flag("json"), .flag("verbose"), .option("config"),
     ]
 
@@ -311,8 +354,33 @@ struct LEDDemoCommand: AsyncParsableCommand {
         options.tlsIdentity = try TLSIdentity(certificate: tlsCertificate, key: tlsKey)
         options.name = self.name
         options.duration = try duration.map { text throws(DeviceError) in try DurationText.parse(text) }
+        options.apps = try appOptions()
         options.isJSON = json
         options.isVerbose = verbose
+        return options
+    }
+}
+
+extension LEDDemoCommand {
+    /// The options of scripts.
+    private func appOptions() throws(DeviceError) -> AppOptions {
+        var options = AppOptions()
+        options.directory = apps
+        options.scripts = script
+        options.hasPrompt = repl
+        options.pins = try ScriptPinMap(parsing: scriptPin)
+        options.pwmOutputs = try AppOptions.pwmOutputs(pwm)
+        options.isOnLAN = appsOnLan
+        if !options.isUsed, repl || !scriptPin.isEmpty || !pwm.isEmpty || appsOnLan {
+            throw DeviceError(
+                .invalidArgument, "--repl, --script-pin, --pwm and --apps-on-lan are about scripts, and there are none",
+                hint: "Add --script FILE or --apps DIR")
+        }
+        if options.isUsed, cluster != nil {
+            throw DeviceError(
+                .invalidArgument, "--cluster runs its device without scripts", hint: "Leave one or the other out")
+        }
+        if appsOnLan, !lan { throw DeviceError(.invalidArgument, "--apps-on-lan needs --lan") }
         return options
     }
 }

@@ -37,6 +37,8 @@ struct LEDDemoOptions: Sendable {
     /// The device's certificate for brokers, or the embedded broker's.
     var tlsIdentity: TLSIdentity?
     var duration: Duration?
+    /// The scripts to run.
+    var apps = AppOptions()
     var isJSON = false
     var isVerbose = false
 }

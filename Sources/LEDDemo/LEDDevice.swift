@@ -1,6 +1,7 @@
 import ClusterClient
 import DeviceCore
 import DeviceProtocols
+import DeviceScripts
 import DeviceSDK
 import NIOCore
 
@@ -37,10 +38,14 @@ final class LEDDevice: Sendable {
     /// Tells that pages missed an echo.
     private let lostEchoes = BoundedStream<Void>(limit: 1)
     private let report: @Sendable (DemoEvent) -> Void
+    /// Where scripts are asked; without scripts nobody is.
+    private let hooks: ScriptHooks
+    /// What was pressed while scripts are to be asked, which takes a moment.
+    private let presses = BoundedStream<(led: LEDState, source: String)>(limit: 64)
 
     init(
         name: String, leds: [LEDState], board: Board, isSimulated: Bool, client: SMQClient,
-        report: @escaping @Sendable (DemoEvent) -> Void
+        hooks: ScriptHooks = ScriptHooks(), report: @escaping @Sendable (DemoEvent) -> Void
     ) {
         self.name = name
         self.leds = leds
@@ -49,6 +54,7 @@ final class LEDDevice: Sendable {
         self.client = client
         let brokers = client.configuration.brokers
         showsCluster = brokers.count > 1 || brokers.contains { IPAddress($0.host) == nil }
+        self.hooks = hooks
         self.report = report
     }
 
@@ -68,7 +74,8 @@ final class LEDDevice: Sendable {
             group.addTask { [self] in
                 for await _ in lostEchoes { await describe(to: .topic(LEDContract.deviceTopic)) }
             }
-            group.addTask { [self] in for await command in commands { obey(command) } }
+            group.addTask { [self] in for await command in commands { await obey(command) } }
+            group.addTask { [self] in for await press in presses { await ask(press.led, nil, source: press.source) } }
             group.addTask { [report] in for await count in watchers { report(.watchers(count)) } }
         }
     }
@@ -76,7 +83,51 @@ final class LEDDevice: Sendable {
     /// Switches a LED; pages follow by the echo.
     func toggle(_ id: Int, source: String) {
         guard let led = leds.first(where: { $0.id == id }) else { return }
-        set(led, nil, source: source)
+        // Who presses a key does not wait for scripts.
+        if hooks.isUsed(.led) { presses.send((led, source)) } else { set(led, nil, source: source) }
+    }
+
+    /// Switches a LED without asking scripts, for scripts; false where there is no such LED.
+    func set(_ id: Int, _ isOn: Bool, source: String) -> Bool {
+        guard let led = leds.first(where: { $0.id == id }) else { return false }
+        set(led, isOn, source: source)
+        return true
+    }
+
+    /// The first LED, which is `LED.setLed` of scripts: switches it, or with nil only tells.
+    func indicator(_ isOn: Bool?) throws(DeviceError) -> Bool {
+        guard let led = leds.first else { throw DeviceError(.unsupported, "this device has no LED") }
+        if let isOn { set(led, isOn, source: "script") }
+        return led.led.isLit
+    }
+
+    /// Asks scripts, and switches as they say.
+    private func ask(_ led: LEDState, _ wanted: Bool?, source: String) async {
+        guard hooks.isUsed(.led) else { return set(led, wanted, source: source) }
+        let isOn = wanted ?? !led.led.isLit
+        let question: JSONValue = .object([
+            "id": .integer(Int64(led.id)), "name": .string(led.specification.name), "on": .bool(isOn),
+            "source": .string(source),
+        ])
+        switch await hooks.decide(.led, question) {
+        case .pass: set(led, isOn, source: source)
+        case .change(let changed):
+            set(led, changed.objectValue?["on"]?.boolValue ?? isOn, source: "\(source), changed by a script")
+        case .refuse(let reason):
+            warn(
+                .refusedByScript, "A script refused to switch LED \(led.id) \(isOn ? "on" : "off"): \(reason.printable)"
+            )
+            echo(led)
+        }
+    }
+
+    /// Tells pages how a LED is that stays as it was, so that their switch goes back.
+    private func echo(_ led: LEDState) {
+        switching.withLock { _ in
+            try? client.publishNow(
+                LEDContract.Switch(id: led.id, isOn: led.led.isLit).payload, to: .topic(LEDContract.deviceTopic),
+                subtopic: LEDContract.ledSubtopic)
+        }
     }
 
     /// Publishes a temperature in tenths of a degree.
@@ -92,7 +143,7 @@ final class LEDDevice: Sendable {
         report(.temperature(tenths: tenths))
     }
 
-    private func obey(_ message: SMQMessage) {
+    private func obey(_ message: SMQMessage) async {
         let sender = message.publisher.id
         guard let command = LEDContract.Switch(message.payload) else {
             let size = message.payload.readableBytes
@@ -103,7 +154,7 @@ final class LEDDevice: Sendable {
                 .unknownLED,
                 "Ignored a command from peer \(sender) for LED \(command.id): this device has 1 to \(leds.count).")
         }
-        set(led, command.isOn, source: "page")
+        await ask(led, command.isOn, source: "page")
     }
 
     /// Switches, or with nil toggles, and tells the pages, as one step.
@@ -130,10 +181,12 @@ final class LEDDevice: Sendable {
 
     /// Sends the description as it is when it is queued.
     private func describe(to destination: SMQDestination) async {
+        guard let changes = await announcement() else { return }
         while !Task.isCancelled {
             do throws(DeviceError) {
                 return try switching.withLock { _ throws(DeviceError) in
-                    try client.publishNow(info, to: destination, subtopic: LEDContract.infoSubtopic)
+                    try client.publishNow(
+                        changed(info, by: changes), to: destination, subtopic: LEDContract.infoSubtopic)
                 }
             } catch {
                 // A page or a session that has gone since is no error of ours.
@@ -141,6 +194,27 @@ final class LEDDevice: Sendable {
                 try? await Task.sleep(for: .milliseconds(20))
             }
         }
+    }
+
+    /// What scripts want to be different in the description; nil when they want none sent.
+    private func announcement() async -> JSONObject? {
+        guard hooks.isUsed(.announce), let value = try? JSONValue(parsing: info.readableBytesView) else { return [:] }
+        switch await hooks.decide(.announce, value) {
+        case .pass: return [:]
+        case .change(let changed): return changed.objectValue ?? [:]
+        case .refuse(let reason):
+            warn(.refusedByScript, "A script refused to announce the device: \(reason.printable)")
+            return nil
+        }
+    }
+
+    /// A description with the changes of scripts, but with the LEDs as they are.
+    private func changed(_ info: ByteBuffer, by changes: JSONObject) -> ByteBuffer {
+        guard !changes.isEmpty, case .object(var object)? = try? JSONValue(parsing: info.readableBytesView) else {
+            return info
+        }
+        for (key, value) in changes where key != "leds" { object[key] = value }
+        return ByteBuffer(string: JSONValue.object(object).description)
     }
 
     /// Warns of what peers can cause as often as they like.

@@ -13,12 +13,14 @@ struct Monitor: Sendable {
 
     /// - Throws: ``DeviceError`` when the address cannot be listened on.
     static func start(
-        on address: ListenAddress, client: SMQClient, eventLoop: any EventLoop, logger: Logger
+        on address: ListenAddress, client: SMQClient, apps: AppPages?, eventLoop: any EventLoop, logger: Logger
     ) async throws(DeviceError) -> Monitor {
         let token = address.isLoopback ? nil : try AccessToken.load().value
+        var routes = OperationPages.routes(isReady: { client.isConnected }, metrics: { client.metrics })
+        if let apps { routes.merge(apps.routes) }
         let listener = try await HTTPListener.start(
             on: address, eventLoop: eventLoop,
-            routes: OperationPages.routes(isReady: { client.isConnected }, metrics: { client.metrics }),
+            routes: routes,
             access: HTTPAccessPolicy(names: HostName.ownNames, token: token), logger: logger)
         return Monitor(listener: listener, token: token)
     }

@@ -1,4 +1,5 @@
 import DeviceCore
+import DeviceScripts
 import Glibc
 
 extension StandardOutput {
@@ -30,6 +31,8 @@ struct TerminalScreen: Sendable {
     var watchers: Int?
     var leds: [LEDRow] = []
     var temperature: Int?
+    /// The pins of scripts.
+    var pins: [ScriptBoard.UsedPin] = []
     var keys = ""
 
     /// Below this many columns the line's names are left out.
@@ -46,6 +49,9 @@ struct TerminalScreen: Sendable {
         let mark = isConnected ? "\u{1B}[32m●\(Self.plain)" : "\u{1B}[31m○\(Self.plain)"
         head.append(" \(Self.dim)broker\(Self.plain) \(mark) \(connection.printable)")
         var tail: [String] = []
+        if !pins.isEmpty {
+            tail.append("   \(Self.dim)scripts\(Self.plain) " + pins.map(Self.pin).joined(separator: "  "))
+        }
         var facts: [String] = []
         if let temperature { facts.append("\(Self.degrees(temperature))") }
         if let watchers { facts.append("\(watchers) page\(watchers == 1 ? "" : "s") watching") }
@@ -77,6 +83,11 @@ struct TerminalScreen: Sendable {
         let name = TerminalText.padded(TerminalText.fit(led.name.printable, room), to: room)
         let line = width < Self.narrow ? "" : "  \(Self.dim)\(led.line.printable)\(Self.plain)"
         return "   \(Self.dim)\(key)\(Self.plain)  \(lamp)  \(name) \(state)\(line)"
+    }
+
+    private static func pin(_ pin: ScriptBoard.UsedPin) -> String {
+        let mark = pin.isHigh.map { $0 ? "\u{1B}[93m●\(plain)" : "\(dim)○\(plain)" } ?? "\u{1B}[96m◐\(plain)"
+        return "\(mark) \(pin.line.printable)"
     }
 
     /// Tenths of a degree as people write them.

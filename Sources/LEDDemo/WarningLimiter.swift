@@ -4,6 +4,7 @@ struct WarningLimiter: Sendable {
         case noCommand
         case unknownLED
         case cannotSwitch
+        case refusedByScript
     }
 
     private struct Entry {

@@ -109,3 +109,30 @@ int cdev_spawn(const cdev_child *child, int *pid);
 int cdev_await_exit(int pid);
 // Frees the id of a child that has ended. Returns its exit status, or minus the signal that ended it.
 int cdev_collect(int pid);
+
+// An I2C bus (/dev/i2c-N). One call is one combined transaction: the bytes are written, then, after a repeated start,
+// bytes are read; either part may be empty, but not both. Returns 0, or -1 with errno (ENXIO: no device answered).
+int cdev_i2c_transfer(int file, uint8_t address, const uint8_t *out, size_t out_count, uint8_t *in, size_t in_count);
+// What the bus can do, as I2C_FUNCS gives it.
+int cdev_i2c_functions(int file, unsigned long *functions);
+// Whether a device answers at an address: a write of no bytes where the bus has that, else a read of one byte, which
+// can change the state of some devices. Returns 0 or -1 with errno.
+int cdev_i2c_probe(int file, uint8_t address);
+
+enum { CDEV_PARITY_NONE, CDEV_PARITY_EVEN, CDEV_PARITY_ODD };
+typedef struct {
+    uint32_t baud;  // any number that the driver can make
+    uint8_t data_bits;
+    uint8_t stop_bits;
+    uint8_t parity;
+    uint8_t hardware_flow;  // RTS and CTS
+    uint8_t rs485;          // RTS drives the transceiver while bytes are sent
+} cdev_serial;
+
+// Makes a serial port raw with these settings. Bytes received in error are marked: FF 00 and the byte; a break is
+// FF 00 00, and FF itself comes as FF FF (termios' PARMRK).
+int cdev_serial_configure(int file, const cdev_serial *settings);
+// Bytes that the kernel has not sent yet.
+int cdev_serial_waiting(int file);
+// Times that the kernel or the hardware had no room for what came, where the driver counts it; else -1.
+int64_t cdev_serial_overruns(int file);

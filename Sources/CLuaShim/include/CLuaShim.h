@@ -149,6 +149,8 @@ int clua_unpark(clua *host, int64_t handle);
 // The results of the last activation, counted from 0. Valid until the next call that runs Lua.
 int clua_result_count(clua *host);
 void clua_result(clua *host, int index, clua_value *value);
+// The thread that they are on, for clua_walk through a table among them.
+void *clua_result_thread(clua *host);
 // Whether the first value that a script yielded is neither false nor nil.
 int clua_yielded_true(clua *host);
 const char *clua_error_text(clua *host);

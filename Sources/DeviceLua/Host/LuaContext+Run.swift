@@ -174,7 +174,7 @@ extension LuaContext {
         if let pending = takePendingWait() { pending.cancel?() }
     }
 
-    /// The results of the activation that has just ended; tables are left out.
+    /// The results of the activation that has just ended, copied.
     private func results() -> [LuaValue] {
         (0..<clua_result_count(host)).map { index in
             var value = clua_value()
@@ -185,6 +185,9 @@ extension LuaContext {
             case CLUA_INTEGER: return .integer(value.integer)
             case CLUA_NUMBER: return .number(value.number)
             case CLUA_STRING: return .bytes(Array(UnsafeRawBufferPointer(start: value.bytes, count: value.count)))
+            case CLUA_TABLE:
+                var reader = LuaTableReader(context: self, thread: clua_result_thread(host))
+                return (try? reader.value(value)) ?? .other
             default: return .other
             }
         }

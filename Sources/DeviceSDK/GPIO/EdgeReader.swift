@@ -98,7 +98,7 @@ final class EdgeReader: Sendable {
     /// Reports the levels that have been quiet long enough by now.
     private static func settle(_ work: Work) {
         guard !work.debouncers.isEmpty else { return }
-        let now = monotonicNow()
+        let now = MonotonicTime.ofKernel
         for index in work.debouncers.indices { settle(work, index, at: now) }
     }
 
@@ -114,13 +114,7 @@ final class EdgeReader: Sendable {
     /// Milliseconds until the first quiet period ends, rounded up; -1 when none runs.
     private static func timeout(_ work: Work) -> Int32 {
         guard let deadline = work.debouncers.compactMap(\.deadline).min() else { return -1 }
-        let left = (deadline - monotonicNow()).wholeNanoseconds
+        let left = (deadline - MonotonicTime.ofKernel).wholeNanoseconds
         return left <= 0 ? 0 : Int32(clamping: (left + 999_999) / 1_000_000)
-    }
-
-    private static func monotonicNow() -> MonotonicTime {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return MonotonicTime(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
     }
 }

@@ -28,7 +28,7 @@ enum LEDEffect: Sendable {
         var pace = Pace(clock: clock, next: start)
         switch self {
         case .steady(let brightness):
-            while await pace.cycle(brightness, reported: brightness, step) {}
+            while await pace.cycle(brightness, of: Self.period, { step($0, brightness) }) {}
         case .blink(let on, let off, let count):
             var done = 0
             while await pace.sleep(on), step(false, 0) {
@@ -44,7 +44,7 @@ enum LEDEffect: Sendable {
                 for number in 1...(up + down) {
                     let level =
                         number <= up ? Double(number) / Double(up) : Double(up + down - number) / Double(down)
-                    guard await pace.cycle(level, reported: level, step) else { return }
+                    guard await pace.cycle(level, of: Self.period, { step($0, level) }) else { return }
                 }
                 done += 1
             }
@@ -53,32 +53,4 @@ enum LEDEffect: Sendable {
     }
 
     private static func cycles(_ duration: Duration) -> Int { max(1, Int(min(duration / period, 1e6))) }
-}
-
-/// Sleeps to points in time at given distances.
-private struct Pace {
-    let clock: DeviceClock
-    var next: MonotonicTime
-
-    /// False when the task was cancelled.
-    mutating func sleep(_ duration: Duration) async -> Bool {
-        let due = next + duration
-        guard (try? await clock.sleep(until: due)) != nil, !Task.isCancelled else { return false }
-        let now = clock.now
-        next = now - due > duration ? now : due
-        return true
-    }
-
-    /// One period of pulse width modulation. Levels too close to 0 or 1 to be switched are left dark or lit.
-    mutating func cycle(_ level: Double, reported: Double, _ step: (Bool, Double) -> Bool) async -> Bool {
-        let lit = LEDEffect.period * level
-        if lit >= .microseconds(50) {
-            guard step(true, reported), await sleep(lit) else { return false }
-        }
-        let dark = LEDEffect.period - lit
-        if dark >= .microseconds(50) {
-            guard step(false, reported), await sleep(dark) else { return false }
-        }
-        return true
-    }
 }

@@ -1,0 +1,54 @@
+import DeviceCore
+import DeviceLua
+
+extension JSONValue {
+    /// What a script's value is as JSON: a table with 1, 2, 3... is an array, any other an object. Throws for what JSON
+    /// has no place for.
+    init(_ value: LuaValue) throws {
+        switch value {
+        case .nil: self = .null
+        case .boolean(let value): self = .bool(value)
+        case .integer(let value): self = .integer(value)
+        case .number(let value):
+            guard value.isFinite else { throw LuaError("JSON has no number \(value)") }
+            self = .number(value)
+        case .bytes(let bytes), .bytearray(let bytes): self = .string(String(decoding: bytes, as: UTF8.self))
+        case .table(let table):
+            let list = table.list
+            if !list.isEmpty, list.count == table.members.count {
+                self = .array(try list.map { try JSONValue($0) })
+                return
+            }
+            var object = JSONObject()
+            let members = try table.members.map { member in (try Self.name(member.key), try JSONValue(member.value)) }
+            // Tables have no order of their own; this one is the same each time.
+            for (name, value) in members.sorted(by: { $0.0 < $1.0 }) { object[name] = value }
+            self = .object(object)
+        default: throw LuaError("JSON has no place for a \(value.kind)")
+        }
+    }
+
+    private static func name(_ key: LuaValue) throws -> String {
+        switch key {
+        case .bytes(let bytes): return String(decoding: bytes, as: UTF8.self)
+        case .integer(let number): return "\(number)"
+        default: throw LuaError("a \(key.kind) cannot be a member's name in JSON")
+        }
+    }
+}
+
+extension LuaValue {
+    /// What JSON is for a script; null is nil.
+    init(_ value: JSONValue) {
+        switch value {
+        case .null: self = .nil
+        case .bool(let value): self = .boolean(value)
+        case .integer(let value): self = .integer(value)
+        case .number(let value): self = .number(value)
+        case .string(let text): self = .string(text)
+        case .array(let elements): self = .table(LuaTable(list: elements.map { LuaValue($0) }))
+        case .object(let object):
+            self = .table(LuaTable(named: object.map { ($0.key, LuaValue($0.value)) }))
+        }
+    }
+}
