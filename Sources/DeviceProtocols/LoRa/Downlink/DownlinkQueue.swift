@@ -26,7 +26,7 @@ public struct DownlinkQueue: Sendable {
     }
 
     /// How it judges.
-    public let settings: DownlinkSettings
+    public private(set) var settings: DownlinkSettings
     /// What it has done.
     public internal(set) var counters = DownlinkCounters()
     /// Time on air by band.
@@ -90,6 +90,16 @@ public struct DownlinkQueue: Sendable {
             chains[chain] = []
         }
         dutyOffset = dutyTime(last) &- now
+        return actions
+    }
+
+    /// Judges by other settings from now on, of a radio that is started anew with them: what waits is dropped. What was
+    /// sent in the last hour stays counted while the region is the same.
+    public mutating func use(_ settings: DownlinkSettings, now: UInt64) -> [DownlinkAction] {
+        let actions = restart(last: now, now: now)
+        if settings.region != self.settings.region { dutyCycle = DutyCycle(settings.region) }
+        self.settings = settings
+        chains = settings.plan.rfChains.map { _ in [] }
         return actions
     }
 

@@ -101,6 +101,28 @@ import Testing
         #expect(bench.request(.immediately, id: 33, frame).acceptance != nil)
     }
 
+    @Test func otherSettingsForgetNothingEither() {
+        var bench = Bench(Bench.settings())
+        let frame = Bench.frame(12, bytes: 17, hertz: 868_100_000)
+        for id in 0..<UInt64(31) {
+            bench.request(.immediately, id: id, frame)
+            bench.run(until: bench.now + 10_000_000)
+        }
+        bench.request(.count(bench.now + 1_000_000), id: 31)
+        var settings = Bench.settings()
+        settings.limit = 1
+        #expect(bench.queue.use(settings, now: bench.now) == [.failed(id: 31, .restarted)])
+        #expect(bench.request(.immediately, id: 32, frame).refusal == .dutyCycle)
+        #expect(bench.request(.immediately, id: 33).acceptance != nil)
+        #expect(bench.request(.immediately, id: 34).refusal == .queueFull)
+        #expect(bench.queue.counters.emitted == 31)
+        // Another region has other bands.
+        _ = bench.queue.use(Bench.settings(.in865), now: bench.now)
+        #expect(bench.queue.dutyCycleUse(band: 0, now: bench.now) == nil)
+        _ = bench.queue.use(Bench.settings(), now: bench.now)
+        #expect(bench.request(.immediately, id: 35, frame).acceptance != nil)
+    }
+
     /// Frames planned in any order: no hour at all has more than its share.
     @Test func noHourIsOverItsBudget() {
         var random = SeededRandom(seed: 3)
