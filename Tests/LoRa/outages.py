@@ -89,6 +89,7 @@ def run(make, outage, number, directory, seconds, after):
             "before and after": f"{len(numbers - set(meanwhile))}/{len(sent) - len(meanwhile)}",
             "first new s": (min(live) - ended_at) / 1e9 if live else float("nan"),
             "twice": len(arrivals) - len(numbers), "in order": order == sorted(order),
+            "out of order": [f"{left}>{right}" for left, right in zip(order, order[1:]) if left > right][:4],
             "radio starts": gateway.radio.connections,
         }
     finally:
