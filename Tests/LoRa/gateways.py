@@ -54,7 +54,7 @@ class Ours(Gateway):
             }, file, indent=1)
         state = os.path.join(self.directory, "state")
         os.makedirs(state, exist_ok=True)
-        return [binary, "--config", path], {"STATE_DIRECTORY": state}
+        return [binary, "--config", path, "--quiet"], {"STATE_DIRECTORY": state}
 
 
 class SemtechForwarder(Gateway):

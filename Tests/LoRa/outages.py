@@ -8,6 +8,7 @@ import time
 import frames
 from gateways import CHANNELS
 from gwmp import Server
+from measure import percentile
 from network import NAME, OTHER, SERVER, Network
 from system import wait_until
 
@@ -88,6 +89,7 @@ def run(make, outage, number, directory, seconds, after):
             "before and after": f"{len(numbers - set(meanwhile))}/{len(sent) - len(meanwhile)}",
             "first new s": (min(live) - ended_at) / 1e9 if live else float("nan"),
             "twice": len(arrivals) - len(numbers), "in order": order == sorted(order),
+            "out of order": [f"{left}>{right}" for left, right in zip(order, order[1:]) if left > right][:4],
             "radio starts": gateway.radio.connections,
         }
     finally:
@@ -96,13 +98,13 @@ def run(make, outage, number, directory, seconds, after):
         network.close()
 
 
-def run_all(makers, directory, seconds=60, after=20, only=None):
+def run_all(makers, directory, seconds=60, after=20):
     """Every outage with every gateway. A maker's `can` says which names it may be given."""
     jobs = []
     with concurrent.futures.ThreadPoolExecutor(max_workers=32) as pool:
         for make in makers:
             for outage in OUTAGES:
-                if only and outage.name not in only or outage.host == NAME and not make.knows_names:
+                if outage.host == NAME and not make.knows_names:
                     continue
                 number = len(jobs)
                 jobs.append((make.label, outage.name, pool.submit(
@@ -142,8 +144,8 @@ def two_servers(make, directory, seconds=20, rate=20):
             time.sleep(1)
             delays = sorted((arrival.at - sent[arrival.number]) / 1e6 for arrival in server.arrivals)
             results.append({
-                "other server": dead, "sent": len(sent), "arrived": len(delays),
-                "p50 ms": delays[len(delays) // 2], "p99 ms": delays[int(len(delays) * 0.99)],
+                "gateway": gateway.label, "other server": dead, "sent": len(sent), "arrived": len(delays),
+                "p50 ms": percentile(delays, 50), "p99 ms": percentile(delays, 99),
             })
         finally:
             if gateway:

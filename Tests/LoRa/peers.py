@@ -14,7 +14,7 @@ CONFIGURATION = "#pragma once\n#define LIBLORAGW_VERSION \"stub\"\n" + "".join(
 
 class Peers:
     def __init__(self, directory):
-        self.directory = directory
+        self.directory = os.path.join(directory, "peers")
 
     def build_forwarder(self, checkout):
         """lora_pkt_fwd with stub_hal.c in the place of libloragw. Returns the program and a global_conf.json."""

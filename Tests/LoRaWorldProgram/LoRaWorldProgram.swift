@@ -24,7 +24,8 @@ enum LoRaWorldProgram {
             devices[index].begin = .milliseconds(3000 + 300 * index)
         }
         var settings = NetworkServerSettings(region: .eu868, devices: devices.map(\.device))
-        settings.classCInterval = .seconds(7)
+        settings.classCInterval = .seconds(15)
+        settings.keepsDutyCycle = false
         settings.secondWindowEvery = 3
         var logger = Logger(label: "world")
         logger.logLevel = .error

@@ -35,6 +35,8 @@ public struct LoRaWorld {
     private var places: [Place] = []
     private var plan: RadioPlan?
     private var heard: [RadioUplink] = []
+    /// Frames that nobody took in time.
+    private var dropped: UInt64 = 0
     /// The devices that hear what is on the air.
     private var listeners: [Int] = []
     private var faults: Set<VirtualFault> = []
@@ -97,7 +99,10 @@ public struct LoRaWorld {
             }
             uplink.count = counter(at: uplink.count)
             heard.append(uplink)
-            if heard.count > settings.uplinkLimit { heard.removeFirst() }
+            if heard.count > max(1, settings.uplinkLimit) {
+                heard.removeFirst()
+                dropped += 1
+            }
         case .ghost:
             putGhostOnAir()
             queue.add(.ghost, at: now + timeToGhost())
@@ -159,7 +164,8 @@ public struct LoRaWorld {
         faults.insert(fault)
     }
 
-    /// Takes what was heard since the last call, oldest first; counts are those of the concentrator's clock, and
+    /// Takes what was heard since the last call, oldest first (of more than ``VirtualConcentratorSettings/uplinkLimit``
+    /// the newest; the others are counted as lost); counts are those of the concentrator's clock, and
     /// `receivedAt` is the world's time.
     public mutating func takeUplinks() -> [RadioUplink] {
         defer { heard.removeAll(keepingCapacity: true) }
@@ -315,7 +321,7 @@ public struct LoRaWorld {
         var counters = RadioCounters()
         counters.received = receiver.counters.heard + receiver.counters.badCRC
         counters.badCRC = receiver.counters.badCRC
-        counters.lost = receiver.counters.noDemodulator
+        counters.lost = receiver.counters.noDemodulator + dropped
         counters.accepted = transmitter.accepted
         counters.refused = transmitter.refused
         counters.transmitted = transmitter.transmitted

@@ -17,6 +17,9 @@ public struct NetworkServerSettings: Hashable, Sendable {
     public var rxDelay: UInt8 = 1
     /// Power that it asks gateways for, in dBm.
     public var power: Int8 = 14
+    /// Whether stations are told to keep the duty cycle. Forwarders are not told: there this server asks for what it
+    /// wants.
+    public var keepsDutyCycle = true
     /// The network's identifier; 0 is for experiments.
     public var netID: UInt32 = 0
 

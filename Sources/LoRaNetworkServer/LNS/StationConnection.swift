@@ -45,7 +45,7 @@ final class StationConnection: ChannelInboundHandler {
         switch kind {
         case "version":
             isConfigured = true
-            write(StationMessages.configuration(hub.core.settings.region, now: Self.utc()))
+            write(StationMessages.configuration(hub.core.settings, now: Self.utc()))
         case "updf", "jreq", "propdf": receive(kind, message)
         case "dntxed": hub.core.report(refusal: nil)
         case "timesync": answerTime(message)

@@ -12,7 +12,8 @@ enum StationMessages {
     static func refusal(_ text: String) -> JSONValue { ["router": "::0", "error": .string(text)] }
 
     /// What the gateway is to hear and may send.
-    static func configuration(_ region: Region, now microseconds: Int64) -> JSONValue {
+    static func configuration(_ settings: NetworkServerSettings, now microseconds: Int64) -> JSONValue {
+        let region = settings.region
         let rates = (UInt8(0)..<16).map { number -> JSONValue in
             guard let definition = region.definition(number), let modulation = definition.modulation else {
                 return [-1, 0, 0]
@@ -31,7 +32,8 @@ enum StationMessages {
                 .integer(Int64(region.frequencies.lowerBound.hertz)),
                 .integer(Int64(region.frequencies.upperBound.hertz)),
             ],
-            "DRs": .array(rates), "sx1301_conf": [.object(radio(RadioPlan(region)))], "nocca": true, "nodc": false,
+            "DRs": .array(rates), "sx1301_conf": [.object(radio(RadioPlan(region)))], "nocca": true,
+            "nodc": .bool(!settings.keepsDutyCycle),
             "nodwell": false, "MuxTime": .number(Double(microseconds) / 1_000_000),
         ]
     }
@@ -93,6 +95,7 @@ enum StationMessages {
             add(moment, to: &message)
         case .atOnce:
             message["dC"] = 2
+            message["RxDelay"] = 1
             message["RX2DR"] = rate
             message["RX2Freq"] = frequency
             message["rctx"] = 0

@@ -43,7 +43,6 @@ public struct RadioLink: Hashable, Sendable {
     /// the frame's own spreading gains (Croce et al., "Impact of LoRa imperfect orthogonality", 2018).
     public static func requiredSIR(_ wanted: LoRaModulation, against other: LoRaModulation) -> Double {
         guard case .lora(let rate) = wanted, case .lora(let disturber) = other else { return 6 }
-        // The same slope of the chirp is what looks alike, which is also true of some pairs of bandwidths.
         if rate == disturber { return 6 }
         return -8 - 3 * (Double(rate.spreadingFactor) - 7)
     }

@@ -23,7 +23,7 @@ public struct VirtualAirCounters: Hashable, Sendable {
     public var stopped: UInt64 = 0
     /// Of ``sent``, frames that nobody sent.
     public var ghosts: UInt64 = 0
-    /// Frames refused because too many were on the air at once (``VirtualReceiver/limit``).
+    /// Frames refused because ten thousand were on the air already.
     public var refused: UInt64 = 0
 
     /// All zero.

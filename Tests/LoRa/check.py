@@ -1,0 +1,49 @@
+"""What has to be true of the rows, whatever the machine does meanwhile: counts and order, no times."""
+
+
+def latency(row):
+    yield row["arrived"] == row["sent"], "every frame arrives"
+
+
+def downlink(row):
+    yield row["acknowledged"] == row["asked"], "every PULL_RESP is answered"
+    yield not row["errors"], "none is refused"
+
+
+def servers(row):
+    yield row["arrived"] == row["sent"], "the dead server costs the living one nothing"
+
+
+def outages(row):
+    of, all_of = (int(part) for part in row["of the outage"].split("/"))
+    before, all_before = (int(part) for part in row["before and after"].split("/"))
+    yield before == all_before, "what is sent before and after arrives"
+    yield row["radio starts"] == 1, "the radio goes on"
+    yield row["in order"], "in the order in which it was sent"
+    if row["gateway"] == "ours, with store":
+        yield of == all_of, "with store and forward nothing is lost"
+
+
+def foreign(row):
+    yield row["joined"] == 10, "all devices have a session"
+    yield row["rx1"] > 0 and row["rx2"] > 0 and row["classC"] > 0, "they hear in both windows, and with class C"
+    yield row["echoes"] > 0 and row["acknowledgements"] > 0, "they hear their own words, and acknowledgements"
+    yield row["wrongMIC"] == 0 and row["bad"] == "{}", "nobody sends what the protocol does not have"
+
+
+CHECKS = {"latency": latency, "downlink": downlink, "servers": servers, "outages": outages, "foreign": foreign}
+
+
+def check(results):
+    """Prints a line for each thing that is not true. Returns how many are true and how many are not."""
+    passed = failed = 0
+    for key, rule in CHECKS.items():
+        for row in results.get(key, []):
+            # What others do is measured, not judged.
+            if not row["gateway"].startswith("ours"):
+                continue
+            for holds, what in rule(row):
+                passed, failed = passed + holds, failed + (not holds)
+                if not holds:
+                    print(f"NOT TRUE: {key}, {row['gateway']} {row.get('outage', '')}: {what}: {row}")
+    return passed, failed
