@@ -65,12 +65,18 @@ struct SemtechGatewayReader {
                 section.place("beacon_period"), "LoRaWAN's beacons come every 128 s", hint: "Write 128, or 0 for none")
             return nil
         }
+        let factor: UInt8 = section.integer("beacon_datarate", in: 7...12) ?? 9
+        guard BeaconLayout(spreadingFactor: factor) != nil else {
+            section.problems.add(
+                section.place("beacon_datarate"), "no region's beacon has SF\(factor)", hint: "Write 8, 9, 10 or 12")
+            return nil
+        }
         let bandwidth: UInt32 = section.integer("beacon_bw_hz", in: 125_000...500_000) ?? 125_000
         return GatewayConfiguration.Beacon(
             frequency: RadioFrequency(
                 hertz: section.integer("beacon_freq_hz", in: 1_000_000...4_000_000_000) ?? 869_525_000),
             rate: LoRaDataRate(
-                spreadingFactor: section.integer("beacon_datarate", in: 7...12) ?? 9,
+                spreadingFactor: factor,
                 bandwidth: UInt16(bandwidth / 1000)),
             power: section.integer("beacon_power", in: -20...40) ?? 14,
             information: section.integer("beacon_infodesc", in: 0...255) ?? 0)

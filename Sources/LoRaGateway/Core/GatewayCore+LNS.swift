@@ -14,6 +14,7 @@ extension GatewayCore: LNSEnvironment {
     /// The first server's channels are taken where no file says any; other servers are told of, not obeyed: the radio
     /// has one plan.
     func configure(_ config: LNSRouterConfig, for name: String) {
+        if let plan = BeaconPlan(config, position: position) { send(plan) }
         guard !config.boards.isEmpty else { return }
         let plan: RadioPlan
         do throws(LNSError) { plan = try config.plan(local: host.currentPlan) } catch {

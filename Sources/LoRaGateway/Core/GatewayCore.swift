@@ -33,6 +33,9 @@ final class GatewayCore: UplinkChannelOwner {
     /// Whether a server may say which channels the radio has, because no file does; and which one has.
     var adoptsPlan = false
     var planOwner: String?
+    /// Class B's beacons; nil: none are sent. They need the radio's own GPS time: a server's is not exact enough.
+    private var beacons: BeaconScheduler?
+    private var beaconTimer: RepeatedTask?
     private var session: (starts: UInt64, number: UInt8) = (0, 0)
 
     /// A number of the radio's start, never 0, by chance: times from before it are known as such.
@@ -62,6 +65,27 @@ final class GatewayCore: UplinkChannelOwner {
         self.report = report
         desk = DownlinkDesk(radio: host.radio, settings: settings, eventLoop: context.eventLoop)
         desk.told = { [weak self] id, fate, frame, channel in self?.told(id, fate, frame, channel) }
+    }
+
+    /// Sends beacons of that kind from now on.
+    func send(_ plan: BeaconPlan) {
+        guard beacons?.plan != plan else { return }
+        beacons = BeaconScheduler(plan)
+        var settings = desk.queue.settings
+        settings.beacons = DownlinkSettings.BeaconTimes(airtime: plan.airtime)
+        desk.use(settings)
+        guard beaconTimer == nil else { return }
+        beaconTimer = context.eventLoop.assumeIsolated().scheduleRepeatedTask(
+            initialDelay: .seconds(1), delay: .seconds(10)
+        ) { [weak self] _ in self?.planBeacon() }
+    }
+
+    private func planBeacon() {
+        let view = radioView
+        guard let now = host.radio.timeReference?.gpsTime(atCount: view.count),
+            let request = beacons?.next(now: now, rfChain: view.rfChain)
+        else { return }
+        desk.submit(ServerDownlink(candidates: [request], ticket: .beacon), from: nil)
     }
 
     // MARK: Frames
@@ -109,6 +133,7 @@ final class GatewayCore: UplinkChannelOwner {
     /// Ends all up-links; what they have not delivered is kept where it can be.
     func stop() -> EventLoopFuture<Void> {
         desk.stop()
+        beaconTimer?.cancel()
         return use([])
     }
 

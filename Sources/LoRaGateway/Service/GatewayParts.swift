@@ -51,6 +51,7 @@ struct GatewayParts {
             logger: Logger(label: "lora") { _ in SwiftLogNoOpLogHandler() }, stateDirectory: stateDirectory)
         let position = configuration.position
         let adoptsPlan = configuration.plan == nil && configuration.region == nil
+        let beacons = configuration.beacon.flatMap { BeaconPlan($0, position: position) }
         let report = report
         do {
             let bound = try await eventLoop.submit { [eventLoop] in
@@ -58,6 +59,7 @@ struct GatewayParts {
                     context: context, host: host, settings: settings, makeLink: Self.link, report: { report($0) })
                 core.position = position
                 core.adoptsPlan = adoptsPlan
+                if let beacons { core.send(beacons) }
                 return NIOLoopBound(core, eventLoop: eventLoop)
             }.get()
             sink.withLock { $0 = bound }
@@ -74,6 +76,7 @@ struct GatewayParts {
         case .virtual:
             var settings = VirtualConcentratorSettings()
             settings.seed = options.seed
+            settings.gpsTime = Self.gpsTime
             return VirtualConcentrator(
                 settings,
                 devices: VirtualDeviceSettings.fleet(options.devices, seed: options.seed, interval: options.interval),
@@ -84,6 +87,9 @@ struct GatewayParts {
         case .lgwsim(let path): return LgwsimRadio(path: path, clock: clock, eventLoop: eventLoop, warn: warn)
         }
     }
+
+    /// GPS time as far as the host's clock knows it: without leap seconds, of which there have been 18 since 1980.
+    private static var gpsTime: UInt64 { UInt64(max(0, HostTime.now.microseconds - (315_964_800 - 18) * 1_000_000)) }
 
     /// Makes the way to a server.
     static func link(
