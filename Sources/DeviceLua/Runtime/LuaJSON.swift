@@ -40,6 +40,8 @@ enum LuaJSON {
         case .nil: return .null
         case .boolean(let value): return .bool(value)
         case .integer(let value): return .integer(value)
+        // Lua has no such whole number; a float is what its own reader makes of one.
+        case .unsigned(let value): return .number(Double(value))
         case .number(let value): return .number(value)
         case .bytes(let bytes), .bytearray(let bytes): return .string(String(decoding: bytes, as: UTF8.self))
         case .object(let object) where context.resource(object) is Null: return .null
@@ -72,6 +74,8 @@ enum LuaJSON {
             return .object(null)
         case .bool(let value): return .boolean(value)
         case .integer(let value): return .integer(value)
+        // Lua has no such whole number; a float is what its own reader makes of one.
+        case .unsigned(let value): return .number(Double(value))
         case .number(let value): return .number(value)
         case .string(let text): return .string(text)
         case .array(let values): return .table(LuaTable(list: try values.map { try lua($0, context) }))
