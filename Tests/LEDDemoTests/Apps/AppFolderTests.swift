@@ -1,5 +1,7 @@
+import ArgumentParser
 import DeviceCore
 import DeviceLua
+import DeviceScripts
 import Glibc
 import TestSupport
 import Testing
@@ -56,13 +58,13 @@ import Testing
     @Test func keepsTheNewestAndNumbersThem() {
         let trace = AppTrace()
         for number in 1...AppTrace.limit + 1 {
-            trace.add(LuaLine(app: "a", level: .trace, text: "\(number)"))
+            trace.add(app: "a", text: "\(number)", isError: false)
         }
         #expect(trace.newest == UInt64(AppTrace.limit + 1))
         let lines = trace.lines(after: 0)
         #expect(lines.count == AppTrace.limit * 4 / 5 + 1)
-        #expect(lines.last?.line.text == "\(AppTrace.limit + 1)")
-        #expect(trace.lines(after: trace.newest - 1).map(\.line.text) == ["\(AppTrace.limit + 1)"])
+        #expect(lines.last?.text == "\(AppTrace.limit + 1)")
+        #expect(trace.lines(after: trace.newest - 1).map(\.text) == ["\(AppTrace.limit + 1)"])
     }
 }
 

@@ -1,6 +1,9 @@
+import ClusterClient
 import DeviceCore
 import DeviceProtocols
 import DeviceScripts
+import DeviceSimulator
+import NIOCore
 import Testing
 
 @testable import LEDDemo
