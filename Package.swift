@@ -167,6 +167,10 @@ let package = Package(
         .testTarget(
             name: "DeviceSDKTests", dependencies: ["CDeviceShim", "DeviceSDK", "DeviceSimulator", "DeviceCore"],
             swiftSettings: strict),
+        // Runs mutated scripts for as long as one likes.
+        .executableTarget(
+            name: "LuaMutator", dependencies: ["DeviceCore", "DeviceLua", "DeviceProtocols"], path: "Tests/LuaMutator",
+            swiftSettings: strict),
         .testTarget(
             name: "DeviceScriptsTests",
             dependencies: [
@@ -175,7 +179,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "DeviceLuaTests", dependencies: ["CLuaShim", "DeviceLua", "DeviceCore", "TestSupport"],
+            name: "DeviceLuaTests", dependencies: ["CLuaShim", "DeviceLua", "DeviceCore", "LuaMutator", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "DeviceProtocolsTests", dependencies: ["DeviceProtocols", "DeviceTransport", "DeviceCore", nioCore],

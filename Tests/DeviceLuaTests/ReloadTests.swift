@@ -80,6 +80,7 @@ import Testing
             "a.xlua")
         try write("trace('b') s = ba.socket.udpcon(0)", "b.xlua")
         let rig = try ScriptRig(.directory(directory.path))
+        await rig.app.settle()
         await rig.advance(.milliseconds(10))
         try write("trace('new')", "a.xlua")
         rig.app.filesChanged(["a.xlua"])

@@ -68,15 +68,12 @@ import Testing
             "(function() local b = ba.bytearray.create(4) return ba.bytearray.copy(b, 2, 'abcdef', 2, 6), b[2] end)()",
             "3\t98"
         ),
-        (
-            "pcall(function() ba.bytearray.create(2)[3] = 1 end)",
-            "false\tprompt:1: bad argument #2 to '__newindex' (out of range)"
-        ),
+        ("(pcall(function() ba.bytearray.create(2)[3] = 1 end))", "false"),
         ("(pcall(ba.bytearray.create, 1 << 40))", "false"),
         ("(pcall(ba.bytearray.h2n, ba.bytearray.create(2), 2, 4, 1))", "false"),
     ])
     func arraysOfBytes(_ expression: String, _ expected: String) async throws {
-        #expect(try await evaluate(expression).replacing("'?'", with: "'__newindex'") == expected)
+        #expect(try await evaluate(expression) == expected)
     }
 
     @Test func sleepsWithoutHoldingOthers() async throws {

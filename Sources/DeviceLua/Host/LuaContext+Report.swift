@@ -45,6 +45,9 @@ extension LuaContext {
         }
     }
 
+    /// Takes every listener off an event.
+    public func forgetListeners(_ name: String) { events.remove(name) }
+
     /// Figures for a page.
     func currentStatistics() -> LuaAppStatistics {
         var figures = statistics
@@ -136,6 +139,8 @@ struct LuaEventTable {
         listeners[name]?.remove(at: index)
         return true
     }
+
+    mutating func remove(_ name: String) { listeners[name] = nil }
 
     mutating func remove(owner: Int) {
         for name in listeners.keys { listeners[name]?.removeAll { $0.owner == owner } }

@@ -1,0 +1,97 @@
+import CLuaShim
+import DeviceCore
+import Testing
+
+@testable import DeviceLua
+
+/// Lets every allocation of every call fail, one after the other: the script gets an error, and nothing is lost.
+@Suite struct AllocationTests {
+    static let calls = [
+        "return {1, 2, a = {b = 'c'}}", "return ('x'):rep(100) .. 'y'", "trace('a', 1, {}, nil)",
+        "local t = ba.timer(function() return true end) t:set(10, true) t:reset(5) t:cancel() t:close()",
+        "ba.timer(function() coroutine.yield(true) end):set(0, true, true)",
+        "ba.thread.run(function() ba.sleep(1) end)",
+        "local t = ba.thread.create() t:run(function() end) t:run(function() end)", "ba.sleep(0)",
+        "return ba.json.encode({a = {1, 2, 'x'}}), ba.json.decode('{\"a\":[1,null,{\"b\":2}]}')", "return ba.json.null",
+        "local b = ba.bytearray.create(100) b[1] = 'abc' return tostring(b), ba.bytearray.copy(b, 1, 'x')",
+        "return ba.b64encode('hello'), ba.b64decode('aGVsbG8='), ba.b64urlencode('x'), ba.urlencode('a b')",
+        "return ba.rnd(1, 2), ba.rnds(8), ba.rndbs(8), ba.clock(), ba.version()",
+        "return ba.crypto.hash('sha256')('abc')(true, 'hex')",
+        "return ba.crypto.hash('hmac', 'sha1', 'k')('abc')(true)",
+        "return tostring(ba.datetime('NOW') + {mins = 1}), ba.datetime('MIN') < ba.datetime('MAX'), ba.datetime(1):ticks()",
+        "local s <close> = ba.socket.udpcon(0) return s:sockname()",
+        "local l = ba.socket.bind(0) l:event(function(l) l:accept() end, 'r')",
+        "ba.socket.event(function(s, a) s:disable() end, 1):enable()", "return ba.socket.connect('127.0.0.1', 1)",
+        "xedge.event('e', function(a) end) xedge.event('e', print)", "xedge.log('%d %s', 1.5, 'x') xedge.elog({}, 'x')",
+        "xedge.sendErr('x')", "return pcall(error, {code = 1})", "error('x')", "error({})",
+        "return xpcall(function() error('x') end, debug.traceback)", "return pcall(require, 'nothing')",
+        "return load('return 1 + 1')()", "return load(function() return nil end)", "return load('return return')",
+        "local c = coroutine.wrap(function(a) local b = coroutine.yield(a) return b end) return c(1), c(2)",
+        "local c = coroutine.create(function() error('x') end) return coroutine.resume(c), coroutine.close(c)",
+        "coroutine.wrap(function() ba.sleep(0) end)()",
+        "setmetatable({}, {__gc = function() end}) collectgarbage() collectgarbage()",
+        "do local x <close> = setmetatable({}, {__close = function() end}) end",
+        "return ('a=1, b=2'):gsub('(%w)=(%w)', '%2=%1'), ('abc'):find('b'), ('abc'):match('(.)(.)')",
+        "for k in ('a b c'):gmatch('%a') do end return ('abc'):gsub('.', {a = 1}), ('abc'):gsub('.', function() end)",
+        "return string.format('%d %s %q', 1.5, {}, 'x'), table.concat({1, 2, 3}, ','), table.unpack({1, 2, 3})",
+        "local t = {3, 1, 2} table.sort(t) table.insert(t, 1, 0) table.move(t, 1, 2, 3)",
+        "return 3.7 | 0, os.date(), os.time()",
+        "return math.random(10), utf8.char(228, 8364), select('#', 1, 2)",
+        "local t = {} for i = 1, 50 do t[i] = {i} end",
+    ]
+
+    @Test(arguments: calls)
+    func everyFailureIsAnError(_ script: String) throws {
+        var configuration = LuaAppConfiguration(name: "test", source: .text("", name: "x"))
+        configuration.limits.faults = 1_000_000
+        let app = try LuaApp(configuration, workers: LuaWorkers())
+        let context = try LuaContext(app)
+        for library in LuaRuntime.libraries { try context.install(library) }
+        var failures = 0
+        for after in Int64(0)..<2000 {
+            let text = Array(script.utf8)
+            let function = text.withUnsafeBytes { bytes in
+                clua_compile(context.host, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count, "=x", 0)
+            }
+            try #require(function >= 0, "\(String(cString: clua_error_text(context.host)))")
+            let before = clua_allocations(context.host)
+            clua_fail_allocations(context.host, after, 1_000_000)
+            context.start(.compiled(function), [], activity: "sweep")
+            clua_fail_allocations(context.host, 0, 0)
+            let hasFailed = clua_allocations(context.host) - before > after
+            if hasFailed { failures += 1 }
+            clua_unreference(context.host, function)
+            // What was started goes on, without failures.
+            while let action = context.deadlines.take(at: MonotonicTime(nanoseconds: .max)), after % 7 == 0 {
+                action(context)
+                if context.runningTimers > 0, context.statistics.activations > 100_000 { break }
+            }
+            context.revoke(owner: 0)
+            clua_collect(context.host)
+            context.runFinalizers()
+            context.drainReleased()
+            context.drainReferences()
+            if !hasFailed { break }
+        }
+        #expect(failures > 0)
+        #expect(failures < 2000)
+        clua_collect(context.host)
+        context.drainReleased()
+        context.drainReferences()
+        clua_collect(context.host)
+        #expect(context.waits.isEmpty)
+        #expect(context.objects.isEmpty, "\(context.objects.count)")
+        #expect(context.runningTimers == 0)
+        #expect(context.watches.isEmpty)
+        #expect(clua_memory(context.host) < 80_000)
+    }
+
+    @Test func aStateThatCannotBeginIsAnError() throws {
+        for memory in stride(from: 1000, to: 20_000, by: 500) {
+            var configuration = LuaAppConfiguration(name: "test", source: .text("", name: "x"))
+            configuration.limits.memory = memory
+            let app = try LuaApp(configuration, workers: LuaWorkers())
+            if memory < 12_000 { #expect(throws: DeviceError.self) { _ = try LuaContext(app) } }
+        }
+    }
+}
