@@ -60,11 +60,12 @@ try:
     gpiosim("press", "GPIO24", "120")
     check("button.xlua: another one puts it out", level("GPIO16", "0"))
     check("the trace tells", until(lambda: printed("button: pressed: the LED is off")))
-    busy = subprocess.run(["gpioset", "--mode=exit", "gpiochip0", "16=1"], capture_output=True, text=True)
-    check("the line is the script's: another program is refused", busy.returncode != 0)
+    busy = subprocess.run([demo, "--for", "1s", "--led", "name=A,color=red,line=GPIO16"], capture_output=True, text=True)
+    check("the line is the script's: another program is refused", busy.returncode == 69)
+    check("and told whose it is", '"button gpio"' in busy.stderr)
     device.terminate()
     check("SIGTERM ends it with status 0", device.wait(timeout=20) == 0)
-    check("and the lines are free", not printed("rror"))
+    check("no script failed", not printed("traceback"))
 finally:
     if device.poll() is None:
         device.kill()
