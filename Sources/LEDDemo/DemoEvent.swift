@@ -100,9 +100,9 @@ enum DemoEvent: Sendable {
             + (pin.isHigh.map { "\($0)" } ?? "null") + "}"
     }
 
-    /// `GPIO17 high`.
+    /// `GPIO17 high`; PWM and buses have no level.
     static func pinText(_ pin: ScriptBoard.UsedPin) -> String {
-        "\(pin.line) \(pin.isHigh.map { $0 ? "high" : "low" } ?? "PWM")"
+        pin.line + (pin.isHigh.map { $0 ? " high" : " low" } ?? "")
     }
 
     private enum Value {

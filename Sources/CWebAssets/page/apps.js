@@ -94,9 +94,10 @@ function showApp(app) {
   card.dataset.state = app.state;
   say(card.querySelector(".state"), app.reason ? `${STATES[app.state] ?? app.state}: ${app.reason}` : STATES[app.state] ?? app.state);
   meter(card, "memory", app.memory, app.memoryLimit, `${size(app.memory)} of ${size(app.memoryLimit)}`);
-  meter(card, "budget", app.instructions, app.instructionLimit, `${grouped(app.instructions)} of ${grouped(app.instructionLimit)} steps`);
+  meter(card, "budget", app.instructions, app.instructionLimit, `${app.instructions < 1000 ? "under 1,000" : grouped(app.instructions)} of ${grouped(app.instructionLimit)} steps`);
   say(card.querySelector(".runs"), grouped(app.runs));
   say(card.querySelector(".errors"), `${grouped(app.errors)}${app.kills ? `, ${grouped(app.kills)} over budget` : ""}`);
+  card.querySelector(".errors").classList.toggle("some", app.errors + app.kills > 0);
   const failure = card.querySelector(".failure");
   failure.hidden = !app.lastError;
   say(failure, app.lastError ?? "");
@@ -236,7 +237,9 @@ function showLines(lines) {
   while (list.children.length > lines.length) list.lastChild.remove();
   lines.forEach((line, index) => {
     const item = list.children[index] ?? list.appendChild(document.createElement("li"));
-    item.classList.toggle("high", line.isHigh);
+    item.classList.toggle("high", line.isHigh === true);
+    // PWM and buses have no level of their own.
+    item.classList.toggle("other", line.isHigh === null);
     const text = `${line.name} ${line.user}`;
     if (item.dataset.text === text) return;
     item.dataset.text = text;

@@ -33,6 +33,8 @@ final class LuaAppThread {
 
     func run() {
         start()
+        // A script that waits for an event may make no turn for long.
+        publish()
         while !isEnding { turn() }
         unloadAll()
         for command in app.mailbox.close() { command(self) }

@@ -111,8 +111,8 @@ struct AppPages: Sendable {
             "trace": .array(
                 apps.trace.lines(after: after).map { line in
                     .object([
-                        "number": .integer(Int64(clamping: line.number)), "app": .string(line.line.app),
-                        "text": .string(line.line.text), "isError": .bool(line.line.level == .error),
+                        "number": .integer(Int64(clamping: line.number)), "app": .string(line.app),
+                        "text": .string(line.text), "isError": .bool(line.isError),
                     ])
                 }),
             "lines": .array(

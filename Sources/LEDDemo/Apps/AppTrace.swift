@@ -1,11 +1,12 @@
 import DeviceCore
-import DeviceLua
 
 /// The newest lines of all apps, numbered from 1, for the page.
 final class AppTrace: Sendable {
     struct Line: Sendable {
         let number: UInt64
-        let line: LuaLine
+        let app: String
+        let text: String
+        let isError: Bool
     }
 
     static let limit = 500
@@ -17,11 +18,11 @@ final class AppTrace: Sendable {
 
     private let state = Locked(State())
 
-    func add(_ line: LuaLine) {
+    func add(app: String, text: String, isError: Bool) {
         state.withLock { state in
             // A fifth at once, so that the cost of moving the others is shared.
             if state.lines.count >= Self.limit { state.lines.removeFirst(Self.limit / 5) }
-            state.lines.append(Line(number: state.next, line: line))
+            state.lines.append(Line(number: state.next, app: app, text: text, isError: isError))
             state.next += 1
         }
     }

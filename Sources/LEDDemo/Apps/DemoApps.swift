@@ -37,7 +37,7 @@ final class DemoApps: Sendable {
         for index in configurations.indices {
             configurations[index].permissions[.hooks] = .all  // safe: own indices
             configurations[index].output = { line in  // safe: own indices
-                trace.add(line)
+                trace.add(app: line.app, text: line.text, isError: line.level == .error)
                 for text in line.text.split(separator: "\n") {
                     report(.trace(app: line.app, text: String(text), isError: line.level == .error))
                 }
