@@ -105,6 +105,9 @@ final class SMQBrokerCore {
         handler.write(output)
     }
 
+    /// A socket has taken what it was given, or is closed.
+    func written(_ id: PeerID, _ count: Int) { machine.written(id, count) }
+
     /// What the receiver for which a publisher is held back has taken so far.
     func written(for publisher: PeerID) -> Int? {
         machine.receiver(holding: publisher).flatMap { handlers[$0]?.written }

@@ -12,7 +12,8 @@ public struct SMQBrokerLimits: Sendable {
     public var frameLength = SMQSize.maximumFrame
     /// Bytes waiting for one client; when it does not read and more come, it is dropped.
     public var queuedBytesPerClient = 4 << 20
-    /// Bytes waiting for all clients; above it the client with the longest queue is dropped.
+    /// Bytes waiting for all clients, with what was given to their sockets and not taken by the system yet; above it the
+    /// client with the longest queue is dropped.
     public var queuedBytes = 128 << 20
     /// Bytes waiting for one client from which its publishers are held back, ``stall`` at most.
     public var stallThreshold = 256 << 10

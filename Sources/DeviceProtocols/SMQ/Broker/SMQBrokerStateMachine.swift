@@ -251,17 +251,27 @@ public struct SMQBrokerStateMachine {
         return taken
     }
 
-    /// Everything that waits for a client. The owner calls it when the client's socket takes more.
+    /// Everything that waits for a client. The owner calls it when the client's socket takes more, and
+    /// ``written(_:_:)`` as soon as the socket has taken it: until then it counts as waiting.
     public mutating func takeOutput(_ id: PeerID) -> ByteBuffer? {
         guard let slot = slot(of: id), peers[slot].output.readableBytes > 0 else { return nil }
         var taken = ByteBuffer()
         swap(&taken, &peers[slot].output)
-        if peers[slot].phase.isAlive { queuedBytes -= taken.readableBytes }
+        if peers[slot].phase.isAlive { peers[slot].handedOver += taken.readableBytes }
         peers[slot].idleWaits = 0
         if !peers[slot].waitingPublishers.isEmpty {
             resumePublishers(waitingFor: slot)
         }
         return taken
+    }
+
+    /// A client's socket has taken bytes of ``takeOutput(_:)``, so that they take no memory any more.
+    public mutating func written(_ id: PeerID, _ count: Int) {
+        // Whose session has ended has been given back as a whole.
+        guard let slot = slot(of: id) else { return }
+        let taken = min(count, peers[slot].handedOver)
+        peers[slot].handedOver -= taken
+        queuedBytes -= taken
     }
 
     // MARK: Helpers for the other files
@@ -303,7 +313,7 @@ public struct SMQBrokerStateMachine {
             abandon(slot, .slowConsumer)
         } else if queuedBytes > limits.queuedBytes {
             let alive = peers.indices.filter { peers[$0].phase.isAlive }
-            let longest = alive.max { peers[$0].output.readableBytes < peers[$1].output.readableBytes }
+            let longest = alive.max { peers[$0].waitingBytes < peers[$1].waitingBytes }
             if let longest { abandon(longest, .queueMemory) }
         }
     }
@@ -323,7 +333,7 @@ public struct SMQBrokerStateMachine {
     /// leaves them only in ``settle()``.
     private mutating func abandon(_ slot: Int, _ reason: SMQCloseReason) {
         guard peers[slot].phase.isAlive else { return }
-        queuedBytes -= peers[slot].output.readableBytes
+        giveBack(slot)
         peers[slot].output = ByteBuffer()
         if peers[slot].phase == .link {
             let reason: SMQLinkCloseReason = reason == .queueMemory ? .queueMemory : .queueFull
@@ -355,8 +365,14 @@ public struct SMQBrokerStateMachine {
     /// the memory of a queue that is given back just now.
     mutating func beginEnding(_ slot: Int) {
         guard peers[slot].phase.isAlive else { return }
-        queuedBytes -= peers[slot].output.readableBytes
+        giveBack(slot)
         peers[slot].phase = .ending
+    }
+
+    /// Counts nothing any more of what waits for a client whose session ends.
+    private mutating func giveBack(_ slot: Int) {
+        queuedBytes -= peers[slot].waitingBytes
+        peers[slot].handedOver = 0
     }
 
     private mutating func count(closing slot: Int, _ reason: SMQCloseReason) {
