@@ -270,7 +270,8 @@ struct SMQBrokerCommand: AsyncParsableCommand {
             OperationPages.routes(
                 isReady: { true }, metrics: { await broker.snapshot().metrics + (tls?.metrics ?? []) }))
         var connectionLimits = HTTPListener.Limits()
-        connectionLimits.connections = maxClients + 500
+        // Pages and their requests on top.
+        connectionLimits.connections = maxClients + limits.handshakes + 500
         let listener = try await HTTPListener.start(
             on: address, eventLoop: group.next(), routes: routes,
             access: HTTPAccessPolicy(

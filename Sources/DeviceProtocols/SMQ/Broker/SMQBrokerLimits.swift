@@ -1,7 +1,9 @@
 /// What a broker allows its clients. Each limit has a policy, and a counter in ``SMQBrokerStatistics``.
 public struct SMQBrokerLimits: Sendable {
-    /// Clients at once; more are refused with code 2.
+    /// Clients with a session at once; more are refused with code 2, except who takes the place of its own older session.
     public var clients = 10_000
+    /// Connections beyond ``clients`` that may say who they are, or be told why they may not stay; more are refused.
+    public var handshakes = 500
     /// Topics, and sub-topics, with a name. When full, names that no connection uses make room; else denied.
     public var topics = 10_000
     /// Topics that one client may have created, subscribed to or observed, and as many sub-topics; more are denied.

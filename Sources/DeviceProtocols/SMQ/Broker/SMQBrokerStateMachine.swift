@@ -93,6 +93,8 @@ public struct SMQBrokerStateMachine {
     var subtopicIDs: [UInt32: Int] = [:]
     var peersByUID: [ByteBuffer: Int] = [:]
     var queuedBytes = 0
+    /// Clients whose session is open.
+    var sessions = 0
     /// Whether clients are asked to leave and new ones are not taken.
     public internal(set) var isDraining = false
     /// How it takes part in a cluster; nil for a broker that stands alone.
@@ -147,7 +149,9 @@ public struct SMQBrokerStateMachine {
 
     /// Takes a new connection and queues its Init.
     ///
-    /// - Returns: nil when the limit on clients is reached; then close the connection.
+    /// Who it is, and so whether the limit on clients lets it in, is known at its connect.
+    ///
+    /// - Returns: nil when there are as many connections as allowed; then close it.
     public mutating func attach(
         framing: SMQFraming, address: String, url: String = "", now: MonotonicTime
     ) -> PeerID? {
@@ -155,7 +159,7 @@ public struct SMQBrokerStateMachine {
             statistics.refusedWhileDraining += 1
             return nil
         }
-        guard clientCount < limits.clients else {
+        guard clientCount < limits.clients + limits.handshakes else {
             statistics.refusedAtLimit += 1
             return nil
         }
@@ -369,10 +373,11 @@ public struct SMQBrokerStateMachine {
         peers[slot].phase = .ending
     }
 
-    /// Counts nothing any more of what waits for a client whose session ends.
+    /// Counts a client whose session ends no more, nor what waits for it.
     private mutating func giveBack(_ slot: Int) {
         queuedBytes -= peers[slot].waitingBytes
         peers[slot].handedOver = 0
+        if peers[slot].phase == .open { sessions -= 1 }
     }
 
     private mutating func count(closing slot: Int, _ reason: SMQCloseReason) {
