@@ -57,7 +57,7 @@ final class SMQBrokerCore {
     }
 
     func attachLink(_ handler: SMQBrokerHandler, address: String, dialed: Endpoint?) -> PeerID? {
-        guard !isShutDown, let id = machine.attachLink(address: address, now: Self.now) else {
+        guard !isShutDown, let id = machine.attachLink(address: address, isDialed: dialed != nil, now: Self.now) else {
             if let dialed { dialer?.ended(dialed, failure: "there are as many links as allowed", now: Self.now) }
             return nil
         }
@@ -290,5 +290,5 @@ extension SMQCloseReason {
 
 extension SMQLinkCloseReason {
     /// Whether it happens in a cluster that is well.
-    var isExpected: Bool { self == .duplicate || self == .ownAddress || self == .shutdown }
+    var isExpected: Bool { self == .duplicate || self == .ownAddress || self == .shutdown || self == .crowdedOut }
 }

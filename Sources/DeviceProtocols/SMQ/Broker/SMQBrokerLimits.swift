@@ -28,8 +28,13 @@ public struct SMQBrokerLimits: Sendable {
     public var idleStalls = 20
     /// Links to other nodes that have proved to know the password; more are closed.
     public var links = 32
-    /// Links that have not; more are closed.
+    /// Connections that came to the link port and have not proved anything; one more takes the place of the oldest, because
+    /// a node proves itself within milliseconds.
     public var unprovenLinks = 16
+    /// Of these, from one address.
+    public var unprovenLinksPerAddress = 4
+    /// Connections that this node has made to others and that have not proved anything; more have to wait.
+    public var unprovenDials = 16
     /// Bytes waiting for one link; when the other node does not read and more come, the link is dropped. A blast brings
     /// 200 MB/s: with 8 MB a node that got no processor for 80 ms lost its link, in 1 of 12 blasts on a busy machine.
     public var queuedBytesPerLink = 32 << 20
