@@ -34,7 +34,7 @@ struct EmbeddedBroker: Sendable {
         routes.merge(broker.routes())
         routes.merge(
             OperationPages.routes(
-                isReady: { true }, metrics: { await broker.snapshot().metrics + (tls?.metrics ?? []) }))
+                isReady: { await !broker.snapshot().isDraining }, metrics: { await broker.snapshot().metrics + (tls?.metrics ?? []) }))
         let listener = try await HTTPListener.firstFree(address, defaultHost: defaultHost) {
             candidate throws(DeviceError) in
             try await HTTPListener.start(

@@ -268,7 +268,7 @@ struct SMQBrokerCommand: AsyncParsableCommand {
         routes.merge(broker.statusRoutes(version: Self.version) { drainRequest.yield() })
         routes.merge(
             OperationPages.routes(
-                isReady: { true }, metrics: { await broker.snapshot().metrics + (tls?.metrics ?? []) }))
+                isReady: { await !broker.snapshot().isDraining }, metrics: { await broker.snapshot().metrics + (tls?.metrics ?? []) }))
         var connectionLimits = HTTPListener.Limits()
         // Pages and their requests on top.
         connectionLimits.connections = maxClients + limits.handshakes + 500

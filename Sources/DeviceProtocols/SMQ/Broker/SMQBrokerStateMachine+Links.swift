@@ -74,10 +74,9 @@ extension SMQBrokerStateMachine {
             links[$0].isInUse && !links[$0].isDialed && links[$0].machine.phase != .open
         }
         let own = unproven.filter { links[$0].address == address }
-        let crowd =
-            if own.count >= limits.unprovenLinksPerAddress { own } else if unproven.count >= limits.unprovenLinks {
-                unproven
-            } else { [Int]() }
+        var crowd: [Int] = []
+        if unproven.count >= limits.unprovenLinks { crowd = unproven }
+        if own.count >= limits.unprovenLinksPerAddress { crowd = own }
         guard let oldest = crowd.min(by: { links[$0].since < links[$1].since }) else { return }
         linkStatistics.refusedAtLimit += 1
         closeLink(links[oldest].slot, .crowdedOut)

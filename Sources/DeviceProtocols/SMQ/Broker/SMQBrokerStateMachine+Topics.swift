@@ -64,7 +64,7 @@ extension SMQBrokerStateMachine {
         let framing = peers[slot].framing
         switch destinations[id] {
         case .topic(let topic)?:
-            guard reference(topic, by: slot) else { return }
+            guard mayObserve(slot, topic), reference(topic, by: slot) else { return }
             if peers[slot].observedTopics.insert(topic).inserted { topics[topic].observers.append(slot) }
             let count = UInt32(clamping: topics[topic].subscribers.count)
             queue(to: slot) { $0.writeSMQChange(id: id, subscribers: count, framing: framing) }
@@ -143,6 +143,20 @@ extension SMQBrokerStateMachine {
         let answer = isPermitted(slot, topics[topic].name, .create)
         peers[slot].mayPublish[topic] = answer
         return answer
+    }
+
+    /// Whether the permit hook lets a client know how many subscribers a topic has: who may subscribe or publish may.
+    private mutating func mayObserve(_ slot: Int, _ topic: Int) -> Bool {
+        guard let permit else { return true }
+        if peers[slot].subscriptions.contains(topic) || peers[slot].mayPublish[topic] == true { return true }
+        let isAllowed = [SMQTopicRequest.Operation.subscribe, .create].contains {
+            permit(
+                SMQTopicRequest(
+                    operation: $0, name: topics[topic].name.remainingText(), uid: peers[slot].uid ?? ByteBuffer(),
+                    address: peers[slot].address))
+        }
+        if !isAllowed { statistics.denied += 1 }
+        return isAllowed
     }
 
     private mutating func isPermitted(
