@@ -181,7 +181,7 @@ let package = Package(
             name: "SMQBrokerTests",
             dependencies: [
                 "smq-broker", "SMQBroker", "DeviceTransport", "DeviceProtocols", "DeviceCore", "DeviceWeb", "TestSupport",
-                nioCore, nioPosix, logging, arguments,
+                nioCore, nioEmbedded, nioPosix, logging, arguments,
             ],
             swiftSettings: strict),
         // Killed by its tests while it publishes.

@@ -82,8 +82,10 @@ final class SMQBrokerCore {
         settle()
         guard let origin = linkOrigins.removeValue(forKey: id), let dialed = origin.dialed else { return }
         let isStranger = origin.identity == nil
+        let doubt = cluster?.tls == nil ? "" : ", and is this node's certificate accepted there"
         dialer?.ended(
-            dialed, failure: isStranger ? "it ended the handshake: is the cluster password the same there?" : nil,
+            dialed,
+            failure: isStranger ? "it ended the handshake: is the cluster password the same there\(doubt)?" : nil,
             now: Self.now)
     }
 

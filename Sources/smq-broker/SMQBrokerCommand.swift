@@ -131,6 +131,16 @@ struct SMQBrokerCommand: AsyncParsableCommand {
             valueName: "file"))
     var clusterPasswordFile: String?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Secure the links between nodes: each shows its certificate (--tls-certificate, --tls-key), which one of this \
+            PEM file's authorities has signed for a name or address that the others' --peers has. \
+            Example: --link-tls-ca /etc/smq/nodes-ca.pem
+            """,
+            valueName: "file"))
+    var linkTlsCa: String?
+
     @Flag(help: "Log each session to standard error.")
     var verbose = false
 
@@ -152,7 +162,7 @@ struct SMQBrokerCommand: AsyncParsableCommand {
         .option("tls-key"),
         .option("tls-client-ca"), .option("accounts"), .option("max-clients"), .option("max-rate"),
         .option("max-bytes"), .option("max-frame"), .option("drain"), .option("peers"), .option("link-port"),
-        .option("cluster-password-file"), .flag("verbose"), .option("config"),
+        .option("cluster-password-file"), .option("link-tls-ca"), .flag("verbose"), .option("config"),
     ]
 
     static func main() async {
@@ -191,18 +201,28 @@ struct SMQBrokerCommand: AsyncParsableCommand {
         return limits
     }
 
-    private func cluster(_ address: ListenAddress) throws(DeviceError) -> SMQBroker.Cluster? {
+    private func cluster(_ address: ListenAddress, logger: Logger) throws(DeviceError) -> SMQBroker.Cluster? {
         guard let peers else {
-            guard clusterPasswordFile == nil else {
-                throw DeviceError(.invalidArgument, "--cluster-password-file needs --peers")
+            guard clusterPasswordFile == nil, linkTlsCa == nil else {
+                throw DeviceError(
+                    .invalidArgument,
+                    "\(linkTlsCa == nil ? "--cluster-password-file" : "--link-tls-ca") needs --peers")
             }
             return nil
         }
         let password = getenv("DEVICE_CLUSTER_PASSWORD").map { String(cString: $0) }
-        return try ClusterOptions(
+        var cluster = try ClusterOptions(
             peers: peers, linkPort: linkPort, passwordFile: clusterPasswordFile, password: password,
             name: "\(HostName.current) \(address)"
         ).cluster(listen: address)
+        guard let linkTlsCa else { return cluster }
+        guard let identity = try TLSIdentity(certificate: tlsCertificate, key: tlsKey) else {
+            throw DeviceError(
+                .invalidArgument, "--link-tls-ca needs this node's certificate",
+                hint: "Add --tls-certificate FILE --tls-key FILE")
+        }
+        cluster.tls = try LinkTLS(identity: identity, authorities: linkTlsCa, peers: cluster.peers, logger: logger)
+        return cluster
     }
 
     /// Waits until the program is to end; says whether clients are to be asked to leave first.
@@ -260,7 +280,7 @@ struct SMQBrokerCommand: AsyncParsableCommand {
             configuration.authenticate = { file.authenticate($0) }
             configuration.permit = { file.permits($0) }
         }
-        configuration.cluster = try cluster(address)
+        configuration.cluster = try cluster(address, logger: logger)
         let broker = SMQBroker(configuration, eventLoop: group.next(), logger: logger)
         var routes = WebPages.routes
         routes.merge(broker.routes())
@@ -268,7 +288,8 @@ struct SMQBrokerCommand: AsyncParsableCommand {
         routes.merge(broker.statusRoutes(version: Self.version) { drainRequest.yield() })
         routes.merge(
             OperationPages.routes(
-                isReady: { await !broker.snapshot().isDraining }, metrics: { await broker.snapshot().metrics + (tls?.metrics ?? []) }))
+                isReady: { await !broker.snapshot().isDraining },
+                metrics: { await broker.snapshot().metrics + (tls?.metrics ?? []) }))
         var connectionLimits = HTTPListener.Limits()
         // Pages and their requests on top.
         connectionLimits.connections = maxClients + limits.handshakes + 500
