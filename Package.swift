@@ -180,8 +180,8 @@ let package = Package(
         .testTarget(
             name: "SMQBrokerTests",
             dependencies: [
-                "smq-broker", "SMQBroker", "DeviceTransport", "DeviceProtocols", "DeviceCore", "DeviceWeb", "TestSupport",
-                nioCore, nioEmbedded, nioPosix, logging, arguments,
+                "smq-broker", "SMQBroker", "DeviceTransport", "DeviceProtocols", "DeviceCore", "DeviceWeb",
+                "TestSupport", nioCore, nioEmbedded, nioPosix, logging, arguments,
             ],
             swiftSettings: strict),
         // Killed by its tests while it publishes.

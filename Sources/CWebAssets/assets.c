@@ -49,6 +49,18 @@ static const uint8_t demo_js[] = {
 static const uint8_t demo_course_js[] = {
 #embed "page/demo-course.js"
 };
+static const uint8_t status_html[] = {
+#embed "page/status.html"
+};
+static const uint8_t status_css[] = {
+#embed "page/status.css"
+};
+static const uint8_t status_js[] = {
+#embed "page/status.js"
+};
+static const uint8_t status_model_js[] = {
+#embed "page/status-model.js"
+};
 static const uint8_t favicon_svg[] = {
 #embed "page/favicon.svg"
 };
@@ -71,6 +83,10 @@ const cweb_asset cweb_assets[] = {
     {"demo.css", "text/css; charset=utf-8", demo_css, sizeof demo_css},
     {"demo.js", JAVASCRIPT, demo_js, sizeof demo_js},
     {"demo-course.js", JAVASCRIPT, demo_course_js, sizeof demo_course_js},
+    {"status.html", "text/html; charset=utf-8", status_html, sizeof status_html},
+    {"status.css", "text/css; charset=utf-8", status_css, sizeof status_css},
+    {"status.js", JAVASCRIPT, status_js, sizeof status_js},
+    {"status-model.js", JAVASCRIPT, status_model_js, sizeof status_model_js},
     {"favicon.svg", "image/svg+xml", favicon_svg, sizeof favicon_svg},
 };
 const size_t cweb_asset_count = sizeof cweb_assets / sizeof cweb_assets[0];

@@ -16,8 +16,9 @@ struct SMQBrokerCommand: AsyncParsableCommand {
         commandName: "smq-broker",
         abstract: "A SMQ broker with the LED page: raw SMQ and WebSocket at /smq.lsp, the page at /, on one port.",
         discussion: """
-            /health, /metrics (Prometheus text) and /status (JSON) are for machines; POST /drain does what SIGTERM does. SIGTERM asks the clients to find another node \
-            and ends when they have gone; SIGINT, or a second signal, ends at once.
+            /status.html shows how the broker and its peers do. /health, /metrics (Prometheus text) and /status (JSON) are \
+            for machines; POST /drain does what SIGTERM does. SIGTERM asks the clients to find another node and ends when \
+            they have gone; SIGINT, or a second signal, ends at once.
 
             Exit status: 0 done, 64 usage, 69 unavailable, 77 permission, 78 configuration.
             """)
@@ -75,6 +76,15 @@ struct SMQBrokerCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Clients at once. Example: --max-clients 500", valueName: "number"))
     var maxClients = 10_000
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Topics in use at once, and as many sub-topics. Default: four for each client, at least 10000. \
+            Example: --max-topics 50000
+            """,
+            valueName: "number"))
+    var maxTopics: Int?
 
     @Option(
         help: ArgumentHelp(
@@ -159,10 +169,10 @@ struct SMQBrokerCommand: AsyncParsableCommand {
     /// All flags, for the environment and the settings file.
     private static let flags: [FlagDescription] = [
         .option("listen"), .flag("lan"), .flag("open"), .list("server-name"), .option("tls-certificate"),
-        .option("tls-key"),
-        .option("tls-client-ca"), .option("accounts"), .option("max-clients"), .option("max-rate"),
-        .option("max-bytes"), .option("max-frame"), .option("drain"), .option("peers"), .option("link-port"),
-        .option("cluster-password-file"), .option("link-tls-ca"), .flag("verbose"), .option("config"),
+        .option("tls-key"), .option("tls-client-ca"), .option("accounts"), .option("max-clients"),
+        .option("max-topics"), .option("max-rate"), .option("max-bytes"), .option("max-frame"), .option("drain"),
+        .option("peers"), .option("link-port"), .option("cluster-password-file"), .option("link-tls-ca"),
+        .flag("verbose"), .option("config"),
     ]
 
     static func main() async {
@@ -189,12 +199,14 @@ struct SMQBrokerCommand: AsyncParsableCommand {
                 .invalidArgument, "\(flag) is a number from \(range.lowerBound) to \(range.upperBound)")
         }
         try check(maxClients, 1...1_000_000, "--max-clients")
+        try check(maxTopics, 1...10_000_000, "--max-topics")
         try check(maxRate, 1...1_000_000_000, "--max-rate")
         try check(maxBytes, 1...1_000_000_000, "--max-bytes")
         // A connect with the longest unique id and credentials has to fit.
         try check(maxFrame, 1024...SMQSize.maximumFrame, "--max-frame")
         var limits = SMQBrokerLimits()
         limits.clients = maxClients
+        limits.topics = maxTopics ?? max(10_000, 4 * maxClients)
         limits.messagesPerSecond = maxRate
         limits.bytesPerSecond = maxBytes
         limits.frameLength = maxFrame

@@ -105,6 +105,33 @@ import Testing
         #expect(try createsub(keeper, "kept"))
     }
 
+    /// A name that is used again is not given away, although it was unused for a while.
+    @Test func theNameUnusedLongestMakesRoom() throws {
+        let bench = bench { $0.topics = 3 }
+        let keeper = try bench.open("keeper")
+        func use(_ names: String...) throws {
+            let guest = try bench.open("guest-")
+            for name in names { try bench.create(guest, name) }
+            bench.detach(guest.peer)
+        }
+        try use("a")
+        try use("b")
+        try use("c")
+        // In use, out of use, and in use again.
+        try use("a")
+        let a = try bench.subscribe(keeper, "a")
+        try use("d")
+        try use("e")
+        #expect(bench.machine.topicCount == 3)
+        #expect(try bench.subscribe(keeper, "a") == a)
+        // c gave its place to e, b to d; what is left is unused again and goes in the same order.
+        let other = try bench.open("other one")
+        try bench.subscribe(other, "f")
+        try bench.subscribe(other, "g")
+        bench.send(other) { $0.writeSMQ(.create, text: "h") }
+        #expect(try bench.frames(other) == [.ack(.createack, accepted: false, id: 0, name: text("h"))])
+    }
+
     @Test func topicsOfOneClient() throws {
         let bench = bench { $0.topicsPerClient = 2 }
         let client = try bench.open("client")

@@ -4,8 +4,9 @@ public struct SMQBrokerLimits: Sendable {
     public var clients = 10_000
     /// Connections beyond ``clients`` that may say who they are, or be told why they may not stay; more are refused.
     public var handshakes = 500
-    /// Topics, and sub-topics, with a name. When full, names that no connection uses make room; else denied.
-    public var topics = 10_000
+    /// Topics, and sub-topics, with a name: four for each client. When full, the name that no connection has used for
+    /// the longest time makes room; else denied.
+    public var topics = 40_000
     /// Topics that one client may have created, subscribed to or observed, and as many sub-topics; more are denied.
     public var topicsPerClient = 1_000
     /// Length of a topic's name in bytes; longer ones are denied.

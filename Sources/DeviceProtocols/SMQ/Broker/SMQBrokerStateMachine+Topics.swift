@@ -42,7 +42,7 @@ extension SMQBrokerStateMachine {
         if subtopics.count < limits.topics {
             index = subtopics.count
             subtopics.append(subtopic)
-        } else if let unused = subtopics.firstIndex(where: { $0.references == 0 }) {
+        } else if let unused = takeUnusedSubtopic() {
             subtopicsByName[subtopics[unused].name] = nil
             subtopicIDs[subtopics[unused].id] = nil
             subtopics[unused] = subtopic
@@ -101,6 +101,10 @@ extension SMQBrokerStateMachine {
     /// Ends what a leaving client has to do with a topic.
     mutating func release(_ topic: Int, by slot: Int) {
         topics[topic].references -= 1
+        if topics[topic].references == 0, !topics[topic].isListedUnused {
+            topics[topic].isListedUnused = true
+            unusedTopics.append(topic)
+        }
         if peers[slot].observedTopics.remove(topic) != nil { topics[topic].observers.removeAll { $0 == slot } }
         if peers[slot].subscriptions.remove(topic) != nil { removeSubscriber(slot, from: topic) }
         let link = peers[slot].link
@@ -197,7 +201,7 @@ extension SMQBrokerStateMachine {
         if topics.count < limits.topics {
             index = topics.count
             topics.append(topic)
-        } else if let unused = topics.firstIndex(where: { $0.references == 0 }) {
+        } else if let unused = takeUnusedTopic() {
             topicsByName[topics[unused].name] = nil
             destinations[topics[unused].id] = nil
             topics[unused] = topic
@@ -209,6 +213,31 @@ extension SMQBrokerStateMachine {
         topicsByName[topic.name] = index
         destinations[topic.id] = .topic(index)
         return index
+    }
+
+    /// The topic that has been unused longest. Those that came into use again leave the list here, each once for each
+    /// time that it was put there.
+    private mutating func takeUnusedTopic() -> Int? {
+        while let topic = unusedTopics.popFirst() {
+            topics[topic].isListedUnused = false
+            if topics[topic].references == 0 { return topic }
+        }
+        return nil
+    }
+
+    private mutating func takeUnusedSubtopic() -> Int? {
+        while let subtopic = unusedSubtopics.popFirst() {
+            subtopics[subtopic].isListedUnused = false
+            if subtopics[subtopic].references == 0 { return subtopic }
+        }
+        return nil
+    }
+
+    mutating func releaseSubtopic(_ subtopic: Int) {
+        subtopics[subtopic].references -= 1
+        guard subtopics[subtopic].references == 0, !subtopics[subtopic].isListedUnused else { return }
+        subtopics[subtopic].isListedUnused = true
+        unusedSubtopics.append(subtopic)
     }
 
     private mutating func reference(_ topic: Int, by slot: Int) -> Bool {

@@ -53,6 +53,8 @@ public struct SMQBrokerStateMachine {
         var confirmation: UInt32 = 0
         /// Connections that created, subscribed to or observe it; at 0 it may make room for another.
         var references = 0
+        /// Whether it stands among the unused ones, where it may still stand when it is used again.
+        var isListedUnused = false
     }
 
     struct Subtopic {
@@ -60,6 +62,8 @@ public struct SMQBrokerStateMachine {
         var id: UInt32
         /// Connections that asked for it; at 0 it may make room for another.
         var references = 0
+        /// As of a topic.
+        var isListedUnused = false
     }
 
     enum Destination {
@@ -88,7 +92,10 @@ public struct SMQBrokerStateMachine {
     var topics: [Topic] = []
     var destinations: [UInt32: Destination] = [:]
     var topicsByName: [ByteBuffer: Int] = [:]
+    /// Topics that nobody used when they were put here, those first that have been unused longest.
+    var unusedTopics = CircularBuffer<Int>()
     var subtopics: [Subtopic] = []
+    var unusedSubtopics = CircularBuffer<Int>()
     var subtopicsByName: [ByteBuffer: Int] = [:]
     var subtopicIDs: [UInt32: Int] = [:]
     var peersByUID: [ByteBuffer: Int] = [:]
@@ -404,7 +411,7 @@ public struct SMQBrokerStateMachine {
         for topic in peers[slot].topics { release(topic, by: slot) }
         peers[slot].topics = []
         peers[slot].mayPublish = [:]
-        for subtopic in peers[slot].subtopics { subtopics[subtopic].references -= 1 }
+        for subtopic in peers[slot].subtopics { releaseSubtopic(subtopic) }
         peers[slot].subtopics = []
         for observed in peers[slot].observedPeers {
             peers[observed.slot].observers.removeAll { $0 == slot }
