@@ -238,8 +238,8 @@ let package = Package(
         .testTarget(
             name: "SMQBrokerTests",
             dependencies: [
-                "SMQBroker", "DeviceTransport", "DeviceProtocols", "DeviceCore", "TestSupport", nioCore, nioPosix,
-                logging,
+                "smq-broker", "SMQBroker", "DeviceTransport", "DeviceProtocols", "DeviceCore", "DeviceWeb",
+                "TestSupport", nioCore, nioEmbedded, nioPosix, logging, arguments,
             ],
             swiftSettings: strict),
         // Killed by its tests while it publishes.

@@ -119,6 +119,13 @@ int cnet_tls_set_peer(cnet_tls *tls, const char *name, int is_address, int is_ch
     return is_address ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(tls->ssl), name) : SSL_set1_host(tls->ssl, name);
 }
 
+int cnet_tls_peer_fits(cnet_tls *tls, const char *name, int is_address) {
+    X509 *certificate = SSL_get0_peer_certificate(tls->ssl);
+    if (!certificate) return 0;
+    return (is_address ? X509_check_ip_asc(certificate, name, 0)
+                       : X509_check_host(certificate, name, 0, CNET_TLS_NAME_RULES, NULL)) == 1;
+}
+
 int cnet_tls_offer_session(cnet_tls *tls, cnet_tls_session *session) {
     ERR_clear_error();
     return SSL_set_session(tls->ssl, (SSL_SESSION *)session) == 1;

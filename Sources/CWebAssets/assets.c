@@ -70,6 +70,18 @@ static const uint8_t apps_css[] = {
 static const uint8_t apps_js[] = {
 #embed "page/apps.js"
 };
+static const uint8_t status_html[] = {
+#embed "page/status.html"
+};
+static const uint8_t status_css[] = {
+#embed "page/status.css"
+};
+static const uint8_t status_js[] = {
+#embed "page/status.js"
+};
+static const uint8_t status_model_js[] = {
+#embed "page/status-model.js"
+};
 static const uint8_t favicon_svg[] = {
 #embed "page/favicon.svg"
 };
@@ -99,6 +111,10 @@ const cweb_asset cweb_assets[] = {
     {"apps.html", "text/html; charset=utf-8", apps_html, sizeof apps_html},
     {"apps.css", "text/css; charset=utf-8", apps_css, sizeof apps_css},
     {"apps.js", JAVASCRIPT, apps_js, sizeof apps_js},
+    {"status.html", "text/html; charset=utf-8", status_html, sizeof status_html},
+    {"status.css", "text/css; charset=utf-8", status_css, sizeof status_css},
+    {"status.js", JAVASCRIPT, status_js, sizeof status_js},
+    {"status-model.js", JAVASCRIPT, status_model_js, sizeof status_model_js},
     {"favicon.svg", "image/svg+xml", favicon_svg, sizeof favicon_svg},
 };
 const size_t cweb_asset_count = sizeof cweb_assets / sizeof cweb_assets[0];

@@ -12,7 +12,7 @@ public final class HTTPListener: Sendable {
     /// What a listener allows.
     public struct Limits: Sendable {
         /// Connections at once; a further one is closed at once and counted.
-        public var connections = 10_500
+        public var connections = 11_000
         /// Time from the first byte awaited to the end of a request's head, and from there to the end of its body.
         public var head: Duration = .seconds(10)
         /// Time that a kept-alive connection may be idle between two requests.

@@ -119,8 +119,8 @@ extension String {
 }
 
 extension SocketAddress {
-    /// The address without its port, an IPv4-mapped IPv6 address as IPv4.
-    var plainAddress: String {
+    /// The address without its port, an IPv4-mapped IPv6 address as IPv4; for programs of this package.
+    package var plainAddress: String {
         guard let address = ipAddress else { return "local" }
         return address.hasPrefix("::ffff:") && address.contains(".") ? String(address.dropFirst(7)) : address
     }

@@ -1,4 +1,5 @@
 public import DeviceCore
+import DeviceProtocols
 
 /// Where a program listens: `ADDR:PORT`, `[IPv6]:PORT` or `PORT` on loopback.
 public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
@@ -39,7 +40,7 @@ public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Whether only programs on this machine reach it.
-    public var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+    public var isLoopback: Bool { host.lowercased() == "localhost" || IPAddress(host)?.isLoopback == true }
 
     /// The address as in a URL.
     public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }

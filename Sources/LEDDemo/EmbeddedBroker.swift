@@ -33,9 +33,12 @@ struct EmbeddedBroker: Sendable {
         let broker = SMQBroker(eventLoop: eventLoop, logger: logger)
         var routes = WebPages.routes
         routes.merge(broker.routes())
+        // No /drain: there is no other node to which the clients could go, and the device would stay.
+        routes.merge(broker.statusRoutes(version: "0"))
         routes.merge(
             OperationPages.routes(
-                isReady: { true }, metrics: { await broker.snapshot().metrics + (tls?.metrics ?? []) }))
+                isReady: { await !broker.snapshot().isDraining },
+                metrics: { await broker.snapshot().metrics + (tls?.metrics ?? []) }))
         if let apps { routes.merge(apps.routes) }
         let listener = try await HTTPListener.firstFree(address, defaultHost: defaultHost) {
             candidate throws(DeviceError) in

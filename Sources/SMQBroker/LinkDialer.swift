@@ -15,11 +15,21 @@ final class LinkDialer {
     private let source: SocketAddress?
     private(set) var plan: SMQLinkDialPlan
     private let listening: ListenAddress
-    private var found: [ResolverTarget: [Endpoint]] = [:]
-    private var isResolving = false
-    private var nextLookup = MonotonicTime.zero
+    private var lookups: [ResolverTarget: Lookup] = [:]
     private var isStopped = false
+    /// Why TLS did not come up, until the connection has ended.
+    private var failures: [Endpoint: String] = [:]
     private var pending: [ObjectIdentifier: any Channel] = [:]
+
+    /// What is known of one name.
+    private struct Lookup {
+        /// Nil before the first answer.
+        var endpoints: [Endpoint]?
+        var isRunning = false
+        /// Whether the last attempt found nothing.
+        var isMissed = false
+        var next = MonotonicTime.zero
+    }
 
     init(
         _ cluster: SMQBroker.Cluster, core: SMQBrokerCore, listening: ListenAddress, eventLoop: any EventLoop,
@@ -31,6 +41,7 @@ final class LinkDialer {
         self.eventLoop = eventLoop
         self.logger = logger
         plan = SMQLinkDialPlan(own: cluster.settings.nodeID)
+        for target in cluster.peers { lookups[target] = Lookup() }
         source = IPAddress(listening.host).flatMap { address in
             let isAny = address.bytes.allSatisfy { $0 == 0 }
             return isAny ? nil : try? SocketAddress(ipAddress: address.description, port: 0)
@@ -45,7 +56,7 @@ final class LinkDialer {
     /// Does what is due. Call it a few times in 100 ms.
     func tick(now: MonotonicTime) {
         guard !isStopped else { return }
-        if !isResolving, nextLookup <= now { lookUp(now: now) }
+        for (target, lookup) in lookups where !lookup.isRunning && lookup.next <= now { lookUp(target) }
         for endpoint in plan.takeDue(now: now) { dial(endpoint) }
     }
 
@@ -60,54 +71,48 @@ final class LinkDialer {
     func linkDown(_ identity: SMQNodeIdentity, lasted: Bool, now: MonotonicTime) {
         plan.linkDown(identity, lasted: lasted, now: now)
         // Its name may lead elsewhere now.
-        nextLookup = now
+        for target in lookups.keys { lookups[target]?.next = now }
     }
 
     func ended(_ endpoint: Endpoint, failure: String?, now: MonotonicTime) {
+        let failure = failures.removeValue(forKey: endpoint) ?? failure
         plan.ended(endpoint, failure: failure, now: now)
     }
 
     // MARK: Names
 
-    /// Asks for all names: at the start, when an answer's time is over, and while a node is missed (the resolver asks the
-    /// DNS no more often than its minimum allows).
-    private func lookUp(now: MonotonicTime) {
-        isResolving = true
-        let misses = plan.misses
-        let cluster = cluster
+    /// Asks for a name: at the start, when an answer's time is over, and while a node is missed (the resolver asks the DNS
+    /// no more often than its minimum allows). Each name by itself: one that the DNS does not answer for delays only its
+    /// own nodes.
+    private func lookUp(_ target: ResolverTarget) {
+        lookups[target]?.isRunning = true
+        let (resolver, misses) = (cluster.resolver, plan.misses)
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        eventLoop.makeFutureWithTask {
-            var answers: [(ResolverTarget, Resolution?)] = []
-            for target in cluster.peers {
-                answers.append((target, try? await cluster.resolver.resolve(target, refresh: misses)))
-            }
-            return answers
-        }
-        .whenSuccess { answers in bound.value.lookedUp(answers, now: SMQBrokerCore.now) }
+        eventLoop.makeFutureWithTask { try? await resolver.resolve(target, refresh: misses) }
+            .whenSuccess { bound.value.lookedUp(target, $0, now: SMQBrokerCore.now) }
     }
 
-    private func lookedUp(_ answers: [(ResolverTarget, Resolution?)], now: MonotonicTime) {
-        isResolving = false
-        var next = now + .seconds(60)
-        for (target, resolution) in answers {
-            guard let resolution else {
-                // The old addresses stay.
-                next = min(next, now + .seconds(1))
-                if found[target] == nil {
-                    logger.warning("a peer's name has no address", metadata: ["name": "\(target.name)"])
-                }
-                continue
+    private func lookedUp(_ target: ResolverTarget, _ resolution: Resolution?, now: MonotonicTime) {
+        guard var lookup = lookups[target], !isStopped else { return }
+        lookup.isRunning = false
+        if let resolution {
+            lookup.endpoints = resolution.endpoints.map(\.endpoint)
+            lookup.next = now + min(.seconds(60), max(.milliseconds(500), resolution.timeLeft))
+        } else {
+            // The old addresses stay.
+            lookup.next = now + .seconds(1)
+            if lookup.endpoints == nil, !lookup.isMissed {
+                logger.warning("a peer's name has no address", metadata: ["name": "\(target.name)"])
             }
-            found[target] = resolution.endpoints.map(\.endpoint)
-            next = min(next, now + max(.milliseconds(500), resolution.timeLeft))
         }
+        lookup.isMissed = resolution == nil
+        lookups[target] = lookup
         let own = IPAddress(listening.host).map { Endpoint($0, port: listening.port) }
-        plan.set(cluster.peers.flatMap { found[$0] ?? [] }.filter { $0 != own }, now: now)
+        plan.set(cluster.peers.flatMap { lookups[$0]?.endpoints ?? [] }.filter { $0 != own }, now: now)
         // While somebody is missed, the name may be about to change.
-        if cluster.peers.contains(where: { IPAddress($0.name) == nil }), plan.misses {
-            next = min(next, now + .seconds(1))
+        if IPAddress(target.name) == nil, plan.misses {
+            lookups[target]?.next = min(lookup.next, now + .seconds(1))
         }
-        nextLookup = next
     }
 
     // MARK: Connections
@@ -135,13 +140,36 @@ final class LinkDialer {
             case .success(let channel):
                 dialer.pending[ObjectIdentifier(channel)] = nil
                 guard !dialer.isStopped else { return channel.close(promise: nil) }
-                // The handler says who is there at once, so it comes when the connection is up.
-                let handler = SMQBrokerHandler(core.value, linkTo: peer, dialed: endpoint)
-                do { try channel.pipeline.syncOperations.addHandler(handler) } catch { channel.close(promise: nil) }
+                dialer.begin(SMQBrokerHandler(core.value, linkTo: peer, dialed: endpoint), on: channel, endpoint)
             case .failure(let error):
                 dialer.pending = dialer.pending.filter { $0.value.isActive }
                 dialer.ended(endpoint, failure: "\(error)", now: SMQBrokerCore.now)
             }
+        }
+    }
+
+    /// The handler says who is there at once, so it comes when the connection is up, which may be closed again by then.
+    func begin(_ handler: SMQBrokerHandler, on channel: any Channel, _ endpoint: Endpoint) {
+        do {
+            if let tls = try secure(endpoint) { try channel.pipeline.syncOperations.addHandler(tls) }
+            try channel.pipeline.syncOperations.addHandler(handler)
+        } catch {
+            let reason = (error as? DeviceError).map { "\($0)" } ?? "the connection was closed at once"
+            ended(endpoint, failure: reason, now: SMQBrokerCore.now)
+            channel.close(promise: nil)
+        }
+    }
+
+    /// The certificate there must be for the name, or the address, that stands among the peers.
+    private func secure(_ endpoint: Endpoint) throws(DeviceError) -> TLSHandler? {
+        guard let tls = cluster.tls else { return nil }
+        let target = cluster.peers.first { lookups[$0]?.endpoints?.contains(endpoint) == true }
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        return try tls.client.makeHandler(
+            serverName: target?.name ?? endpoint.address.description, port: endpoint.port,
+            timeout: cluster.settings.link.handshake
+        ) { result in
+            if case .failure(let error) = result { bound.value.failures[endpoint] = "\(error)" }
         }
     }
 }

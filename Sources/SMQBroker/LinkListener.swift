@@ -2,6 +2,7 @@ import DeviceCore
 import DeviceProtocols
 import DeviceTransport
 import Glibc
+import Logging
 import NIOCore
 import NIOPosix
 
@@ -12,8 +13,10 @@ struct LinkListener: Sendable {
 
     /// Begins to listen on the broker's event loop.
     static func start(
-        on address: ListenAddress, eventLoop: any EventLoop, core: NIOLoopBoundBox<SMQBrokerCore>
+        for cluster: SMQBroker.Cluster, eventLoop: any EventLoop, core: NIOLoopBoundBox<SMQBrokerCore>, logger: Logger
     ) async throws(DeviceError) -> LinkListener {
+        let address = cluster.listen
+        let (tls, timeout) = (cluster.tls?.server, cluster.settings.link.handshake)
         let bootstrap = ServerBootstrap(group: eventLoop)
             .serverChannelOption(.backlog, value: 64)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -22,7 +25,14 @@ struct LinkListener: Sendable {
             .childChannelOption(LinkChannel.userTimeoutOption, value: LinkChannel.userTimeout)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let peer = channel.remoteAddress?.linkAddress ?? "unknown"
+                    let peer = channel.remoteAddress?.plainAddress ?? "unknown"
+                    if let tls {
+                        let handler = try tls.makeHandler(client: peer, timeout: timeout) { result in
+                            guard case .failure(let error) = result else { return }
+                            logger.debug("no secure link", metadata: ["address": "\(peer)", "error": "\(error)"])
+                        }
+                        try channel.pipeline.syncOperations.addHandler(handler)
+                    }
                     let handler = SMQBrokerHandler(core.value, linkTo: peer, dialed: nil)
                     try channel.pipeline.syncOperations.addHandler(handler)
                 }
@@ -44,12 +54,4 @@ enum LinkChannel {
         level: .tcp, name: NIOBSDSocket.Option(rawValue: TCP_USER_TIMEOUT))
     /// When the kernel gives up what nobody acknowledges, in milliseconds; the link's own deadline comes first.
     static let userTimeout: ChannelOptions.Types.SocketOption.Value = 5000
-}
-
-extension SocketAddress {
-    /// The address without its port, an IPv4 address that came mapped into IPv6 as IPv4.
-    var linkAddress: String {
-        guard let address = ipAddress else { return "local" }
-        return address.hasPrefix("::ffff:") && address.contains(".") ? String(address.dropFirst(7)) : address
-    }
 }

@@ -14,6 +14,8 @@ extension SMQBroker {
         public var peers: [ResolverTarget]
         /// Who looks the names up.
         public var resolver: NameResolver
+        /// Secures the links; nil for plain TCP, which is all that the vendor's nodes speak.
+        public var tls: LinkTLS?
         /// Called on the event loop when another node's program has something to say to this one's.
         public var onServerMessage: (@Sendable (SMQServerMessage) -> Void)?
 
@@ -56,7 +58,7 @@ extension SMQBroker {
     public func startLinks() async throws(DeviceError) -> ListenAddress? {
         guard let cluster = configuration.cluster else { return nil }
         let bound = core
-        let address = try await LinkListener.start(on: cluster.listen, eventLoop: eventLoop, core: bound)
+        let address = try await LinkListener.start(for: cluster, eventLoop: eventLoop, core: bound, logger: logger)
         let started = eventLoop.submit { bound.value.startLinks(listening: address) }
         try? await started.get()
         return address.address

@@ -54,12 +54,14 @@ public final class SMQBroker: Sendable {
     /// Where all its clients live; a listener for it must be on the same one.
     public let eventLoop: any EventLoop
     let configuration: Configuration
+    let logger: Logger
     let core: NIOLoopBoundBox<SMQBrokerCore>
 
     /// Makes a broker whose clients live on one event loop.
     public init(_ configuration: Configuration = Configuration(), eventLoop: any EventLoop, logger: Logger) {
         self.eventLoop = eventLoop
         self.configuration = configuration
+        self.logger = logger
         core = NIOLoopBoundBox.makeBoxSendingValue(
             SMQBrokerCore(configuration, eventLoop: eventLoop, logger: logger), eventLoop: eventLoop)
         eventLoop.execute { [core] in core.value.startTicking() }

@@ -57,7 +57,7 @@ final class SMQBrokerCore {
     }
 
     func attachLink(_ handler: SMQBrokerHandler, address: String, dialed: Endpoint?) -> PeerID? {
-        guard !isShutDown, let id = machine.attachLink(address: address, now: Self.now) else {
+        guard !isShutDown, let id = machine.attachLink(address: address, isDialed: dialed != nil, now: Self.now) else {
             if let dialed { dialer?.ended(dialed, failure: "there are as many links as allowed", now: Self.now) }
             return nil
         }
@@ -82,8 +82,10 @@ final class SMQBrokerCore {
         settle()
         guard let origin = linkOrigins.removeValue(forKey: id), let dialed = origin.dialed else { return }
         let isStranger = origin.identity == nil
+        let doubt = cluster?.tls == nil ? "" : ", and is this node's certificate accepted there"
         dialer?.ended(
-            dialed, failure: isStranger ? "it ended the handshake: is the cluster password the same there?" : nil,
+            dialed,
+            failure: isStranger ? "it ended the handshake: is the cluster password the same there\(doubt)?" : nil,
             now: Self.now)
     }
 
@@ -104,6 +106,9 @@ final class SMQBrokerCore {
         guard let handler = handlers[id], handler.isWritable, let output = machine.takeOutput(id) else { return }
         handler.write(output)
     }
+
+    /// A socket has taken what it was given, or is closed.
+    func written(_ id: PeerID, _ count: Int) { machine.written(id, count) }
 
     /// What the receiver for which a publisher is held back has taken so far.
     func written(for publisher: PeerID) -> Int? {
@@ -292,5 +297,5 @@ extension SMQCloseReason {
 
 extension SMQLinkCloseReason {
     /// Whether it happens in a cluster that is well.
-    var isExpected: Bool { self == .duplicate || self == .ownAddress || self == .shutdown }
+    var isExpected: Bool { self == .duplicate || self == .ownAddress || self == .shutdown || self == .crowdedOut }
 }

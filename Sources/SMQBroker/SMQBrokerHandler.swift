@@ -92,8 +92,12 @@ final class SMQBrokerHandler: ChannelDuplexHandler {
     // MARK: From the core
 
     func write(_ output: ByteBuffer) {
-        handedOver &+= output.readableBytes
-        context?.writeAndFlush(wrapOutboundOut(output), promise: nil)
+        guard let context, let id else { return }
+        let count = output.readableBytes
+        handedOver &+= count
+        let taken = context.eventLoop.makePromise(of: Void.self)
+        taken.futureResult.assumeIsolated().whenComplete { [core] _ in core.written(id, count) }
+        context.writeAndFlush(wrapOutboundOut(output), promise: taken)
     }
 
     /// Bytes that the socket has taken so far.

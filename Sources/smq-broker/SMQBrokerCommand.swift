@@ -16,8 +16,9 @@ struct SMQBrokerCommand: AsyncParsableCommand {
         commandName: "smq-broker",
         abstract: "A SMQ broker with the LED page: raw SMQ and WebSocket at /smq.lsp, the page at /, on one port.",
         discussion: """
-            /health, /metrics (Prometheus text) and /status (JSON) are for machines; POST /drain does what SIGTERM does. SIGTERM asks the clients to find another node \
-            and ends when they have gone; SIGINT, or a second signal, ends at once.
+            /status.html shows how the broker and its peers do. /health, /metrics (Prometheus text) and /status (JSON) are \
+            for machines; POST /drain does what SIGTERM does. SIGTERM asks the clients to find another node and ends when \
+            they have gone; SIGINT, or a second signal, ends at once.
 
             Exit status: 0 done, 64 usage, 69 unavailable, 77 permission, 78 configuration.
             """)
@@ -79,6 +80,15 @@ struct SMQBrokerCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
+            Topics in use at once, and as many sub-topics. Default: four for each client, at least 10000. \
+            Example: --max-topics 50000
+            """,
+            valueName: "number"))
+    var maxTopics: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            """
             Messages a second from one client, on average; it is read more slowly above that. Default: any number. \
             Example: --max-rate 100
             """,
@@ -131,6 +141,16 @@ struct SMQBrokerCommand: AsyncParsableCommand {
             valueName: "file"))
     var clusterPasswordFile: String?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Secure the links between nodes: each shows its certificate (--tls-certificate, --tls-key), which one of this \
+            PEM file's authorities has signed for a name or address that the others' --peers has. \
+            Example: --link-tls-ca /etc/smq/nodes-ca.pem
+            """,
+            valueName: "file"))
+    var linkTlsCa: String?
+
     @Flag(help: "Log each session to standard error.")
     var verbose = false
 
@@ -149,10 +169,10 @@ struct SMQBrokerCommand: AsyncParsableCommand {
     /// All flags, for the environment and the settings file.
     private static let flags: [FlagDescription] = [
         .option("listen"), .flag("lan"), .flag("open"), .list("server-name"), .option("tls-certificate"),
-        .option("tls-key"),
-        .option("tls-client-ca"), .option("accounts"), .option("max-clients"), .option("max-rate"),
-        .option("max-bytes"), .option("max-frame"), .option("drain"), .option("peers"), .option("link-port"),
-        .option("cluster-password-file"), .flag("verbose"), .option("config"),
+        .option("tls-key"), .option("tls-client-ca"), .option("accounts"), .option("max-clients"),
+        .option("max-topics"), .option("max-rate"), .option("max-bytes"), .option("max-frame"), .option("drain"),
+        .option("peers"), .option("link-port"), .option("cluster-password-file"), .option("link-tls-ca"),
+        .flag("verbose"), .option("config"),
     ]
 
     static func main() async {
@@ -179,30 +199,42 @@ struct SMQBrokerCommand: AsyncParsableCommand {
                 .invalidArgument, "\(flag) is a number from \(range.lowerBound) to \(range.upperBound)")
         }
         try check(maxClients, 1...1_000_000, "--max-clients")
+        try check(maxTopics, 1...10_000_000, "--max-topics")
         try check(maxRate, 1...1_000_000_000, "--max-rate")
         try check(maxBytes, 1...1_000_000_000, "--max-bytes")
         // A connect with the longest unique id and credentials has to fit.
         try check(maxFrame, 1024...SMQSize.maximumFrame, "--max-frame")
         var limits = SMQBrokerLimits()
         limits.clients = maxClients
+        limits.topics = maxTopics ?? max(10_000, 4 * maxClients)
         limits.messagesPerSecond = maxRate
         limits.bytesPerSecond = maxBytes
         limits.frameLength = maxFrame
         return limits
     }
 
-    private func cluster(_ address: ListenAddress) throws(DeviceError) -> SMQBroker.Cluster? {
+    private func cluster(_ address: ListenAddress, logger: Logger) throws(DeviceError) -> SMQBroker.Cluster? {
         guard let peers else {
-            guard clusterPasswordFile == nil else {
-                throw DeviceError(.invalidArgument, "--cluster-password-file needs --peers")
+            guard clusterPasswordFile == nil, linkTlsCa == nil else {
+                throw DeviceError(
+                    .invalidArgument,
+                    "\(linkTlsCa == nil ? "--cluster-password-file" : "--link-tls-ca") needs --peers")
             }
             return nil
         }
         let password = getenv("DEVICE_CLUSTER_PASSWORD").map { String(cString: $0) }
-        return try ClusterOptions(
+        var cluster = try ClusterOptions(
             peers: peers, linkPort: linkPort, passwordFile: clusterPasswordFile, password: password,
             name: "\(HostName.current) \(address)"
         ).cluster(listen: address)
+        guard let linkTlsCa else { return cluster }
+        guard let identity = try TLSIdentity(certificate: tlsCertificate, key: tlsKey) else {
+            throw DeviceError(
+                .invalidArgument, "--link-tls-ca needs this node's certificate",
+                hint: "Add --tls-certificate FILE --tls-key FILE")
+        }
+        cluster.tls = try LinkTLS(identity: identity, authorities: linkTlsCa, peers: cluster.peers, logger: logger)
+        return cluster
     }
 
     /// Waits until the program is to end; says whether clients are to be asked to leave first.
@@ -260,7 +292,7 @@ struct SMQBrokerCommand: AsyncParsableCommand {
             configuration.authenticate = { file.authenticate($0) }
             configuration.permit = { file.permits($0) }
         }
-        configuration.cluster = try cluster(address)
+        configuration.cluster = try cluster(address, logger: logger)
         let broker = SMQBroker(configuration, eventLoop: group.next(), logger: logger)
         var routes = WebPages.routes
         routes.merge(broker.routes())
@@ -268,9 +300,11 @@ struct SMQBrokerCommand: AsyncParsableCommand {
         routes.merge(broker.statusRoutes(version: Self.version) { drainRequest.yield() })
         routes.merge(
             OperationPages.routes(
-                isReady: { true }, metrics: { await broker.snapshot().metrics + (tls?.metrics ?? []) }))
+                isReady: { await !broker.snapshot().isDraining },
+                metrics: { await broker.snapshot().metrics + (tls?.metrics ?? []) }))
         var connectionLimits = HTTPListener.Limits()
-        connectionLimits.connections = maxClients + 500
+        // Pages and their requests on top.
+        connectionLimits.connections = maxClients + limits.handshakes + 500
         let listener = try await HTTPListener.start(
             on: address, eventLoop: group.next(), routes: routes,
             access: HTTPAccessPolicy(

@@ -14,11 +14,55 @@ import Testing
 
     @Test func clients() throws {
         let bench = bench { $0.clients = 2 }
-        let first = try bench.open("first-client")
+        let first = try bench.open("client-1")
+        _ = try bench.open("client-2")
+        let third = try bench.attach()
+        _ = try bench.frames(third)
+        bench.connect(third, uid: "client-3")
+        guard case .connack(.unavailable, 0, _)? = try bench.frames(third).first else { throw Unexpected() }
+        #expect(bench.closed == [third: .refused])
+        #expect(bench.machine.statistics.refusedAtLimit == 1)
+        bench.detach(first.peer)
+        _ = try bench.open("client-3")
+    }
+
+    /// Issue 2: a device that comes back after a half-open connection must get in.
+    @Test(arguments: [false, true]) func aFullBrokerTakesItsOwnDevicesBack(_ authenticates: Bool) throws {
+        var limits = SMQBrokerLimits()
+        limits.clients = 2
+        let bench = BrokerBench(limits, authenticates: authenticates)
+        func open(_ uid: String) throws -> BrokerBench.PeerID {
+            let peer = try bench.attach()
+            _ = try bench.frames(peer)
+            bench.connect(peer, uid: uid)
+            if authenticates { bench.complete(peer, .accept) }
+            return peer
+        }
+        let first = try open("device-1")
+        _ = try open("device-2")
+        let again = try open("device-1")
+        guard case .connack(.accepted, _, _)? = try bench.frames(again).first else { throw Unexpected() }
+        #expect(bench.closed == [first: .takenOver])
+        let stranger = try open("device-3")
+        guard case .connack(.unavailable, _, _)? = try bench.frames(stranger).first else { throw Unexpected() }
+        // Each session is counted once, however it ends.
+        bench.detach(again)
+        _ = try open("device-3")
+        let full = try open("device-4")
+        guard case .connack(.unavailable, _, _)? = try bench.frames(full).first else { throw Unexpected() }
+    }
+
+    @Test func connectionsWithoutASession() throws {
+        let bench = bench {
+            $0.clients = 1
+            $0.handshakes = 2
+        }
+        _ = try bench.open("client")
+        let silent = try bench.attach()
         _ = try bench.attach()
         #expect(bench.machine.attach(framing: .raw, address: "", now: bench.now) == nil)
         #expect(bench.machine.statistics.refusedAtLimit == 1)
-        bench.detach(first.peer)
+        bench.detach(silent)
         _ = try bench.attach()
     }
 
@@ -59,6 +103,33 @@ import Testing
         let other = try bench.open("guest-2")
         #expect(try createsub(other, "new"))
         #expect(try createsub(keeper, "kept"))
+    }
+
+    /// A name that is used again is not given away, although it was unused for a while.
+    @Test func theNameUnusedLongestMakesRoom() throws {
+        let bench = bench { $0.topics = 3 }
+        let keeper = try bench.open("keeper")
+        func use(_ names: String...) throws {
+            let guest = try bench.open("guest-")
+            for name in names { try bench.create(guest, name) }
+            bench.detach(guest.peer)
+        }
+        try use("a")
+        try use("b")
+        try use("c")
+        // In use, out of use, and in use again.
+        try use("a")
+        let a = try bench.subscribe(keeper, "a")
+        try use("d")
+        try use("e")
+        #expect(bench.machine.topicCount == 3)
+        #expect(try bench.subscribe(keeper, "a") == a)
+        // c gave its place to e, b to d; what is left is unused again and goes in the same order.
+        let other = try bench.open("other one")
+        try bench.subscribe(other, "f")
+        try bench.subscribe(other, "g")
+        bench.send(other) { $0.writeSMQ(.create, text: "h") }
+        #expect(try bench.frames(other) == [.ack(.createack, accepted: false, id: 0, name: text("h"))])
     }
 
     @Test func topicsOfOneClient() throws {

@@ -62,6 +62,31 @@ import Testing
         #expect(bench.machine.queuedByteCount == 0)
     }
 
+    /// What a socket was given and has not taken is memory like any other.
+    @Test func whatSocketsHaveNotTakenCounts() throws {
+        let bench = bench { $0.queuedBytes = 10_000 }
+        let publisher = try bench.open("publisher")
+        let devices = try (0..<4).map { try bench.open("device-\($0)") }
+        bench.stuck = Set(devices.map(\.peer))
+        for device in devices[..<2] {
+            publish(bench, publisher, to: device.etid, 4000 - 15)
+            #expect(bench.machine.takeOutput(device.peer)?.readableBytes == 4000)
+        }
+        #expect(bench.machine.queuedByteCount == 8000)
+        publish(bench, publisher, to: devices[1].etid, 1000 - 15)
+        publish(bench, publisher, to: devices[2].etid, 2000 - 15)
+        #expect(bench.closed == [devices[1].peer: .queueMemory])
+        #expect(bench.machine.queuedByteCount == 6000)
+        // Too late, and too much: neither is counted.
+        bench.machine.written(devices[1].peer, 4000)
+        bench.machine.written(devices[0].peer, 3000)
+        #expect(bench.machine.queuedByteCount == 3000)
+        bench.machine.written(devices[0].peer, 3000)
+        #expect(bench.machine.queuedByteCount == 2000)
+        for device in devices { bench.detach(device.peer) }
+        #expect(bench.machine.queuedByteCount == 0)
+    }
+
     /// Ending a client tells others; that can be a byte too much, and then the longest queue is its own.
     @Test(arguments: [true, false]) func anEndThatFillsTheQueuesIsCountedOnce(_ isPolite: Bool) throws {
         let bench = bench { $0.queuedBytes = 10_000 }

@@ -156,6 +156,21 @@ import Testing
         #expect(bench.machine.statistics.denied == 3)
     }
 
+    /// How many listen to a topic is told to those who may listen or publish.
+    @Test(arguments: [nil, SMQTopicRequest.Operation.subscribe, .create]) func observingNeedsAPermit(
+        _ permitted: SMQTopicRequest.Operation?
+    ) throws {
+        let bench = BrokerBench(permit: { $0.uid == text("owner!") || $0.operation == permitted })
+        let owner = try bench.open("owner!")
+        let id = try bench.subscribe(owner, "topic")
+        let guest = try bench.open("guest!")
+        bench.send(guest) { $0.writeSMQ(.observe, id: id) }
+        #expect(try bench.frames(guest) == (permitted == nil ? [] : [.change(id: id, subscribers: 1)]))
+        #expect(bench.machine.statistics.denied == (permitted == nil ? 1 : 0))
+        bench.detach(owner.peer)
+        #expect(try bench.frames(guest) == (permitted == nil ? [] : [.change(id: id, subscribers: 0)]))
+    }
+
     /// A denied name must not be reachable by its id either, however the client has learned it.
     @Test(arguments: [true, false]) func whoMayNotCreateMayNotPublish(_ subscribes: Bool) throws {
         let bench = BrokerBench(permit: { $0.operation == .subscribe || $0.uid == text("owner!") })

@@ -36,6 +36,12 @@ import Testing
         #expect(throws: DeviceError.self) { try ClusterOptions.targets(text, defaultPort: 1900) }
     }
 
+    /// A name can lead anywhere, whatever it begins with.
+    @Test(arguments: ["127.example.com", "127.0.0.1.example", "128.0.0.1"])
+    func theDevelopmentPasswordIsForLoopbackOnly(_ peer: String) {
+        #expect(throws: DeviceError.self) { try options("127.0.0.2,\(peer)").cluster(listen: loopback) }
+    }
+
     @Test func onLoopbackADevelopmentPasswordWillDo() throws {
         let cluster = try options("127.0.0.2,localhost,[::1]:7").cluster(listen: loopback)
         #expect(cluster.listen == ListenAddress(host: "127.0.0.1", port: 1900))

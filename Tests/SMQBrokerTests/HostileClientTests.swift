@@ -89,6 +89,8 @@ import Testing
         try await within { try await publishing.value }
         let snapshot = await broker.broker.snapshot()
         #expect(snapshot.statistics.closed.isEmpty && snapshot.statistics.messagesDelivered == UInt64(3 * count))
+        // Every byte that was given to a socket, raw or WebSocket, was counted as taken.
+        try await eventually("nothing waits") { await broker.broker.snapshot().queuedBytes == 0 }
         await broker.stop()
     }
 

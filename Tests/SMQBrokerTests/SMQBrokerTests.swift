@@ -78,6 +78,7 @@ import Testing
         for framing in [SMQFraming.raw, .webSocket] {
             let second = try await RawClient.connect(broker, framing: framing)
             #expect(try await second.frame().type == .initialize)
+            try await second.sendConnect("second-client")
             guard case .connack(.unavailable, 0, let reason) = try await second.frame() else {
                 throw Late(description: "not refused")
             }

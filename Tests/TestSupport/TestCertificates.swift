@@ -81,6 +81,14 @@ public final class TestCertificates: Sendable {
         return pair(name)
     }
 
+    /// A new certificate of a node, which is server and client.
+    public func node(_ name: String, _ names: String, issuer: String = "intermediate") throws -> Pair {
+        try make(
+            name, name, "basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=\(names)\n",
+            issuer: issuer)
+        return pair(name)
+    }
+
     /// A new client's certificate.
     public func client(_ name: String, issuer: String = "intermediate") throws -> Pair {
         try make(name, name, "basicConstraints=CA:FALSE\nextendedKeyUsage=clientAuth\n", issuer: issuer)

@@ -130,6 +130,7 @@ public struct BrokerDriver {
         if let output = broker.takeOutput(clients[index].id) {
             expect(clients[index].closes < 2, "output after the close")
             clients[index].sent.check(output)
+            broker.written(clients[index].id, output.readableBytes)
         }
     }
 

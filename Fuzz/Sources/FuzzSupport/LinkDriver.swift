@@ -124,8 +124,12 @@ public struct LinkDriver {
     }
 
     private mutating func take() {
-        for id in links { if let output = broker.takeOutput(id) { check(output) } }
-        for id in clients { _ = broker.takeOutput(id) }
+        for id in links {
+            guard let output = broker.takeOutput(id) else { continue }
+            check(output)
+            broker.written(id, output.readableBytes)
+        }
+        for id in clients { if let output = broker.takeOutput(id) { broker.written(id, output.readableBytes) } }
     }
 
     /// What goes to another node is whole frames.

@@ -5,10 +5,12 @@ extension SMQBrokerStateMachine {
     /// Compares the broker's tables with each other.
     public func checkInvariants() {
         // What an ending session still has to be sent is no longer counted: it is given back just now.
-        let waiting = peers.reduce(0) { $0 + ($1.phase.isAlive ? $1.output.readableBytes : 0) }
+        let waiting = peers.reduce(0) { $0 + ($1.phase.isAlive ? $1.waitingBytes : 0) }
         expect(queuedBytes == waiting, "queuedBytes is \(queuedBytes), but \(waiting) bytes wait")
         expect(queuedBytes <= limits.queuedBytes, "\(queuedBytes) bytes wait, the limit is \(limits.queuedBytes)")
-        expect(clientCount >= 0 && clientCount <= limits.clients, "\(clientCount) clients")
+        expect(clientCount >= 0 && clientCount <= limits.clients + limits.handshakes, "\(clientCount) clients")
+        let open = peers.count { $0.phase == .open }
+        expect(sessions == open && open <= limits.clients, "\(sessions) sessions are counted, \(open) are open")
         expect(Set(freeSlots).count == freeSlots.count, "a slot is free twice")
         for slot in peers.indices { checkPeer(slot) }
         for topic in topics.indices { checkTopic(topic) }

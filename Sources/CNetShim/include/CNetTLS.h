@@ -42,6 +42,8 @@ cnet_tls *cnet_tls_new(cnet_tls_context *context);
 void cnet_tls_free(cnet_tls *tls);
 // Client: whom to ask for (SNI, names only) and, if is_checked, whose certificate it must be. Returns 1, or 0.
 int cnet_tls_set_peer(cnet_tls *tls, const char *name, int is_address, int is_checked);
+// Whether the certificate that the other end has shown is for a name or an address.
+int cnet_tls_peer_fits(cnet_tls *tls, const char *name, int is_address);
 int cnet_tls_offer_session(cnet_tls *tls, cnet_tls_session *session);
 // The newest session that the server gave since the last call, or NULL. The caller frees it.
 cnet_tls_session *cnet_tls_take_session(cnet_tls *tls);

@@ -39,6 +39,15 @@ public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     /// This machine, over IPv6.
     public static let loopback6 = IPAddress(unchecked: [UInt8](repeating: 0, count: 15) + [1])
 
+    /// Whether it leads to this machine: `127.0.0.0/8`, also mapped into IPv6, and `::1`.
+    public var isLoopback: Bool {
+        if isIPv4 { return bytes[0] == 127 }  // safe: there are 4 or 16 bytes.
+        return self == .loopback6 || bytes.starts(with: Self.mapped + [127])
+    }
+
+    /// How an IPv6 address begins that stands for an IPv4 one (RFC 4291, section 2.5.5.2).
+    private static let mapped = [UInt8](repeating: 0, count: 10) + [0xFF, 0xFF]
+
     private init(unchecked bytes: [UInt8]) {
         self.bytes = bytes
         zone = ""

@@ -95,6 +95,8 @@ public struct TLSServerConfiguration: Hashable, Sendable {
     public var identity: TLSIdentity
     /// What clients have to show.
     public var clientCertificate = ClientCertificate.none
+    /// Names and addresses of the clients: a client's certificate must be for one of them. Empty for any.
+    public var clientNames: [String] = []
     /// The oldest version that is spoken.
     public var minimumVersion = TLSVersion.tls12
     /// The protocols above TLS, best first. A client that names others only is refused; who names none is not.

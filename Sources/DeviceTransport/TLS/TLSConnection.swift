@@ -1,5 +1,6 @@
 import CNetShim
 import DeviceCore
+import DeviceProtocols
 import NIOCore
 
 /// OpenSSL's side of one connection, on byte buffers. Belongs to its channel's event loop.
@@ -36,6 +37,9 @@ final class TLSConnection {
             throw DeviceError(.invalidArgument, "\"\(name.prefix(100).description.printable)\" is no name of a server")
         }
     }
+
+    /// Whether the certificate that the other end has shown is for a name or an address.
+    func peerFits(_ name: String) -> Bool { cnet_tls_peer_fits(pointer, name, IPAddress(name) == nil ? 0 : 1) == 1 }
 
     func offer(_ session: TLSSessionCache.Session) { _ = cnet_tls_offer_session(pointer, session.pointer) }
 

@@ -23,6 +23,19 @@ struct TLSFailure {
 
     private var isServer: Bool { if case .server = side { true } else { false } }
 
+    /// What is wrong with the name of a client whose certificate is good.
+    func strangeName(_ connection: TLSConnection) -> DeviceError? {
+        guard case .server(_, let configuration) = side, !configuration.clientNames.isEmpty,
+            !configuration.clientNames.contains(where: connection.peerFits)
+        else { return nil }
+        let names = connection.certificate(CNET_TLS_PEER, CNET_TLS_NAMES)
+        return DeviceError(
+            .certificate,
+            "\(peer)'s certificate (\(connection.certificate(CNET_TLS_PEER, CNET_TLS_SUBJECT) ?? "?")) is for "
+                + "\(names.map { "the names \($0)" } ?? "no name"), none of which is expected here",
+            hint: "Expected: \(configuration.clientNames.prefix(8).joined(separator: ", "))")
+    }
+
     // MARK: What OpenSSL found
 
     /// The error of a step that failed.

@@ -180,6 +180,7 @@ public final class TLSHandler: ChannelDuplexHandler {
         state = .open
         timer?.cancel()
         if let session = connection.takeSession() { onSession?(session) }
+        if let error = failure.strangeName(connection) { return fail(context, error) }
         report(.success(connection.info))
         if state == .open { flush(context: context) }
     }

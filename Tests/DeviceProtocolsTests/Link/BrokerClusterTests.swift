@@ -312,18 +312,51 @@ import Testing
         #expect(one.machine.linkStates.isEmpty && one.machine.clientCount == 0)
     }
 
+    /// Who is silent at the link port keeps nobody out: neither who comes later, nor this node's own dialling.
+    @Test func silentConnectionsTakeNoPlaces() throws {
+        let one = BrokerBench(cluster: LinkedBrokers.settings(id: 1))
+        let other = BrokerBench(cluster: LinkedBrokers.settings(id: 2), ids: [77])
+        let few = try (0..<40).map { number in
+            one.now = one.now + .milliseconds(1)
+            return try one.attachLink("10.0.0.66")
+        }
+        // Four from there are left, the youngest.
+        #expect(one.closedLinks == Dictionary(uniqueKeysWithValues: few.prefix(36).map { ($0, .crowdedOut) }))
+        for number in 0..<40 {
+            one.now = one.now + .milliseconds(1)
+            _ = try one.attachLink("10.0.1.\(number)")
+        }
+        #expect(one.closedLinks.count == 36 + 28)
+        // Dialled ones have places of their own.
+        for number in 0..<SMQBrokerLimits().unprovenDials {
+            _ = try one.attachLink("10.0.2.\(number)", isDialed: true)
+        }
+        #expect(one.machine.attachLink(address: "10.0.2.99", isDialed: true, now: one.now) == nil)
+        #expect(one.closedLinks.count == 36 + 28)
+        #expect(one.machine.linkStatistics.refusedAtLimit == 36 + 28 + 1)
+        // A node that comes now gets in, and stays when others come.
+        let (left, right) = (try one.attachLink("10.0.0.2"), try other.attachLink("10.0.0.1", isDialed: true))
+        for _ in 0..<4 {
+            one.receive(left, other.wire(right))
+            other.receive(right, one.wire(left))
+        }
+        #expect(one.machine.isUp(left))
+        for number in 0..<40 { _ = try one.attachLink("10.0.1.\(number)") }
+        #expect(one.machine.isUp(left))
+    }
+
     @Test func linksHaveALimit() throws {
         var limits = SMQBrokerLimits()
-        limits.unprovenLinks = 3
+        limits.unprovenDials = 3
         let node = BrokerBench(limits, cluster: LinkedBrokers.settings())
-        for _ in 0..<3 { _ = try node.attachLink("10.0.0.2") }
-        let refused = node.machine.attachLink(address: "10.0.0.2", now: node.now)
+        for _ in 0..<3 { _ = try node.attachLink("10.0.0.2", isDialed: true) }
+        let refused = node.machine.attachLink(address: "10.0.0.2", isDialed: true, now: node.now)
         #expect(refused == nil)
         #expect(node.machine.linkStatistics.refusedAtLimit == 1)
         node.tickLinks(after: .milliseconds(400))
         for _ in 0..<7 { node.tickLinks(after: .milliseconds(400)) }
         #expect(node.machine.linkStatistics.closed[.handshakeTimeout] == 3)
-        _ = try node.attachLink("10.0.0.2")
+        _ = try node.attachLink("10.0.0.2", isDialed: true)
     }
 
     @Test func clientsOfOtherNodesHaveALimit() throws {

@@ -122,7 +122,9 @@ final class BrokerBench {
     }
 
     func drain(_ peer: PeerID) {
-        if let output = machine.takeOutput(peer) { inboxes[peer, default: ByteBuffer()].writeImmutableBuffer(output) }
+        guard let output = machine.takeOutput(peer) else { return }
+        inboxes[peer, default: ByteBuffer()].writeImmutableBuffer(output)
+        machine.written(peer, output.readableBytes)
     }
 
     private func perform(_ action: SMQBrokerStateMachine.Action) {

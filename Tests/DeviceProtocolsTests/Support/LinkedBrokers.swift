@@ -107,8 +107,8 @@ final class LinkedBrokers {
 }
 
 extension BrokerBench {
-    func attachLink(_ address: String) throws -> PeerID {
-        let new = machine.attachLink(address: address, now: now)
+    func attachLink(_ address: String, isDialed: Bool = false) throws -> PeerID {
+        let new = machine.attachLink(address: address, isDialed: isDialed, now: now)
         let peer = try #require(new)
         settle()
         return peer

@@ -1,9 +1,12 @@
 /// What a broker allows its clients. Each limit has a policy, and a counter in ``SMQBrokerStatistics``.
 public struct SMQBrokerLimits: Sendable {
-    /// Clients at once; more are refused with code 2.
+    /// Clients with a session at once; more are refused with code 2, except who takes the place of its own older session.
     public var clients = 10_000
-    /// Topics, and sub-topics, with a name. When full, names that no connection uses make room; else denied.
-    public var topics = 10_000
+    /// Connections beyond ``clients`` that may say who they are, or be told why they may not stay; more are refused.
+    public var handshakes = 500
+    /// Topics, and sub-topics, with a name: four for each client. When full, the name that no connection has used for
+    /// the longest time makes room; else denied.
+    public var topics = 40_000
     /// Topics that one client may have created, subscribed to or observed, and as many sub-topics; more are denied.
     public var topicsPerClient = 1_000
     /// Length of a topic's name in bytes; longer ones are denied.
@@ -12,7 +15,8 @@ public struct SMQBrokerLimits: Sendable {
     public var frameLength = SMQSize.maximumFrame
     /// Bytes waiting for one client; when it does not read and more come, it is dropped.
     public var queuedBytesPerClient = 4 << 20
-    /// Bytes waiting for all clients; above it the client with the longest queue is dropped.
+    /// Bytes waiting for all clients, with what was given to their sockets and not taken by the system yet; above it the
+    /// client with the longest queue is dropped.
     public var queuedBytes = 128 << 20
     /// Bytes waiting for one client from which its publishers are held back, ``stall`` at most.
     public var stallThreshold = 256 << 10
@@ -25,8 +29,13 @@ public struct SMQBrokerLimits: Sendable {
     public var idleStalls = 20
     /// Links to other nodes that have proved to know the password; more are closed.
     public var links = 32
-    /// Links that have not; more are closed.
+    /// Connections that came to the link port and have not proved anything; one more takes the place of the oldest, because
+    /// a node proves itself within milliseconds.
     public var unprovenLinks = 16
+    /// Of these, from one address.
+    public var unprovenLinksPerAddress = 4
+    /// Connections that this node has made to others and that have not proved anything; more have to wait.
+    public var unprovenDials = 16
     /// Bytes waiting for one link; when the other node does not read and more come, the link is dropped. A blast brings
     /// 200 MB/s: with 8 MB a node that got no processor for 80 ms lost its link, in 1 of 12 blasts on a busy machine.
     public var queuedBytesPerLink = 32 << 20

@@ -52,6 +52,8 @@ public struct SMQServerMessage: Equatable, Sendable {
 public enum SMQLinkCloseReason: String, Sendable, CaseIterable {
     /// The other end closed, or the network did.
     case connectionLost = "connection-lost"
+    /// It had proved nothing yet, and others came.
+    case crowdedOut = "crowded-out"
     /// No handshake in time.
     case handshakeTimeout = "handshake-timeout"
     /// The other end has another password.
@@ -91,7 +93,7 @@ public struct SMQLinkStatistics: Sendable {
     public var bytesReceived: UInt64 = 0
     /// Links that carried messages.
     public var established: UInt64 = 0
-    /// Connections closed because there were as many links as allowed.
+    /// Connections closed because there were as many as allowed.
     public var refusedAtLimit: UInt64 = 0
     /// Subscriptions that all nodes confirmed in time.
     public var confirmed: UInt64 = 0
@@ -144,6 +146,8 @@ struct SMQBrokerLink {
     var slot: Int
     var machine: SMQLinkStateMachine
     var address: String
+    /// Whether this node has made the connection.
+    var isDialed: Bool
     var since: MonotonicTime
     var nodeID: UInt64?
     var name = ""

@@ -36,6 +36,10 @@ struct SMQBrokerPeer {
 
     /// What waits for the client. Empty (and without storage) most of the time.
     var output = ByteBuffer()
+    /// Bytes of earlier output that the socket has not taken yet.
+    var handedOver = 0
+    /// What the client costs in memory.
+    var waitingBytes: Int { output.readableBytes + handedOver }
     var isDirty = false
     /// The beginning of a frame whose end has not come.
     var partial = ByteBuffer()

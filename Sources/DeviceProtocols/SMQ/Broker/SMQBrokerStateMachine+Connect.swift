@@ -45,11 +45,17 @@ extension SMQBrokerStateMachine {
 
     private mutating func accept(_ slot: Int, uid: ByteBuffer) {
         let old = peersByUID[uid]
+        // A device that comes back has a place, although the broker may not have noticed yet that it was gone.
+        guard old != nil || sessions < limits.clients else {
+            statistics.refusedAtLimit += 1
+            return refuse(slot, .unavailable, "the broker has as many clients as it allows", .refused)
+        }
         let etid = old.map { peers[$0].etid } ?? freshID()
         peers[slot].etid = etid
         destinations[etid] = .peer(slot)
         peersByUID[uid] = slot
         peers[slot].phase = .open
+        sessions += 1
         statistics.accepted += 1
         if let old {
             // As the vendor's broker does it: the new connection has the old one's ETID, nobody who observes it is

@@ -26,12 +26,18 @@ extension SMQBrokerStateMachine {
 
     /// Takes a connection to or from another node, and queues the handshake's first frame.
     ///
+    /// Who has proved nothing has few places: those who come and those who were dialled do not take each other's, and
+    /// nobody keeps others out by doing nothing.
+    ///
+    /// - Parameter isDialed: whether this node has made the connection.
     /// - Returns: nil for a broker that stands alone, and when there are as many as allowed; then close it.
-    public mutating func attachLink(address: String, now: MonotonicTime) -> PeerID? {
+    public mutating func attachLink(address: String, isDialed: Bool = false, now: MonotonicTime) -> PeerID? {
         guard let cluster else { return nil }
+        if !isDialed { crowdOut(for: address) }
         let used = links.filter { $0.isInUse }
-        let unproven = used.count { $0.machine.phase != .open }
-        guard unproven < limits.unprovenLinks, used.count - unproven < limits.links, used.count < UInt64.bitWidth
+        let isUnproven = { (link: SMQBrokerLink) in link.machine.phase != .open && link.isDialed == isDialed }
+        guard used.count(where: isUnproven) < (isDialed ? limits.unprovenDials : limits.unprovenLinks),
+            used.count(where: { $0.machine.phase == .open }) < limits.links, used.count < UInt64.bitWidth
         else {
             linkStatistics.refusedAtLimit += 1
             return nil
@@ -48,7 +54,7 @@ extension SMQBrokerStateMachine {
         let machine = SMQLinkStateMachine(
             cluster.link, random: random,
             channels: (UInt16(truncatingIfNeeded: randomID()), UInt16(truncatingIfNeeded: randomID())), now: now)
-        let link = SMQBrokerLink(slot: slot, machine: machine, address: address, since: now)
+        let link = SMQBrokerLink(slot: slot, machine: machine, address: address, isDialed: isDialed, since: now)
         if let free = links.firstIndex(where: { !$0.isInUse }) {
             links[free] = link
             peers[slot].link = free
@@ -59,6 +65,22 @@ extension SMQBrokerStateMachine {
         queue(to: slot) { machine.greet(into: &$0) }
         settle()
         return id(slot)
+    }
+
+    /// Makes room for a connection that comes in: the oldest that has proved nothing goes, of its own address if there are
+    /// as many from there as allowed, else of all.
+    private mutating func crowdOut(for address: String) {
+        let unproven = links.indices.filter {
+            links[$0].isInUse && !links[$0].isDialed && links[$0].machine.phase != .open
+        }
+        let own = unproven.filter { links[$0].address == address }
+        var crowd: [Int] = []
+        if unproven.count >= limits.unprovenLinks { crowd = unproven }
+        if own.count >= limits.unprovenLinksPerAddress { crowd = own }
+        guard let oldest = crowd.min(by: { links[$0].since < links[$1].since }) else { return }
+        linkStatistics.refusedAtLimit += 1
+        closeLink(links[oldest].slot, .crowdedOut)
+        settle()
     }
 
     /// Does what is due on links: deadlines, pings, the node's state. Call it a few times within

@@ -42,7 +42,7 @@ extension SMQBrokerStateMachine {
         if subtopics.count < limits.topics {
             index = subtopics.count
             subtopics.append(subtopic)
-        } else if let unused = subtopics.firstIndex(where: { $0.references == 0 }) {
+        } else if let unused = takeUnusedSubtopic() {
             subtopicsByName[subtopics[unused].name] = nil
             subtopicIDs[subtopics[unused].id] = nil
             subtopics[unused] = subtopic
@@ -64,7 +64,7 @@ extension SMQBrokerStateMachine {
         let framing = peers[slot].framing
         switch destinations[id] {
         case .topic(let topic)?:
-            guard reference(topic, by: slot) else { return }
+            guard mayObserve(slot, topic), reference(topic, by: slot) else { return }
             if peers[slot].observedTopics.insert(topic).inserted { topics[topic].observers.append(slot) }
             let count = UInt32(clamping: topics[topic].subscribers.count)
             queue(to: slot) { $0.writeSMQChange(id: id, subscribers: count, framing: framing) }
@@ -101,6 +101,10 @@ extension SMQBrokerStateMachine {
     /// Ends what a leaving client has to do with a topic.
     mutating func release(_ topic: Int, by slot: Int) {
         topics[topic].references -= 1
+        if topics[topic].references == 0, !topics[topic].isListedUnused {
+            topics[topic].isListedUnused = true
+            unusedTopics.append(topic)
+        }
         if peers[slot].observedTopics.remove(topic) != nil { topics[topic].observers.removeAll { $0 == slot } }
         if peers[slot].subscriptions.remove(topic) != nil { removeSubscriber(slot, from: topic) }
         let link = peers[slot].link
@@ -145,6 +149,20 @@ extension SMQBrokerStateMachine {
         return answer
     }
 
+    /// Whether the permit hook lets a client know how many subscribers a topic has: who may subscribe or publish may.
+    private mutating func mayObserve(_ slot: Int, _ topic: Int) -> Bool {
+        guard let permit else { return true }
+        if peers[slot].subscriptions.contains(topic) || peers[slot].mayPublish[topic] == true { return true }
+        let isAllowed = [SMQTopicRequest.Operation.subscribe, .create].contains {
+            permit(
+                SMQTopicRequest(
+                    operation: $0, name: topics[topic].name.remainingText(), uid: peers[slot].uid ?? ByteBuffer(),
+                    address: peers[slot].address))
+        }
+        if !isAllowed { statistics.denied += 1 }
+        return isAllowed
+    }
+
     private mutating func isPermitted(
         _ slot: Int, _ name: ByteBuffer, _ operation: SMQTopicRequest.Operation
     ) -> Bool {
@@ -183,7 +201,7 @@ extension SMQBrokerStateMachine {
         if topics.count < limits.topics {
             index = topics.count
             topics.append(topic)
-        } else if let unused = topics.firstIndex(where: { $0.references == 0 }) {
+        } else if let unused = takeUnusedTopic() {
             topicsByName[topics[unused].name] = nil
             destinations[topics[unused].id] = nil
             topics[unused] = topic
@@ -195,6 +213,31 @@ extension SMQBrokerStateMachine {
         topicsByName[topic.name] = index
         destinations[topic.id] = .topic(index)
         return index
+    }
+
+    /// The topic that has been unused longest. Those that came into use again leave the list here, each once for each
+    /// time that it was put there.
+    private mutating func takeUnusedTopic() -> Int? {
+        while let topic = unusedTopics.popFirst() {
+            topics[topic].isListedUnused = false
+            if topics[topic].references == 0 { return topic }
+        }
+        return nil
+    }
+
+    private mutating func takeUnusedSubtopic() -> Int? {
+        while let subtopic = unusedSubtopics.popFirst() {
+            subtopics[subtopic].isListedUnused = false
+            if subtopics[subtopic].references == 0 { return subtopic }
+        }
+        return nil
+    }
+
+    mutating func releaseSubtopic(_ subtopic: Int) {
+        subtopics[subtopic].references -= 1
+        guard subtopics[subtopic].references == 0, !subtopics[subtopic].isListedUnused else { return }
+        subtopics[subtopic].isListedUnused = true
+        unusedSubtopics.append(subtopic)
     }
 
     private mutating func reference(_ topic: Int, by slot: Int) -> Bool {

@@ -53,6 +53,8 @@ public struct SMQBrokerStateMachine {
         var confirmation: UInt32 = 0
         /// Connections that created, subscribed to or observe it; at 0 it may make room for another.
         var references = 0
+        /// Whether it stands among the unused ones, where it may still stand when it is used again.
+        var isListedUnused = false
     }
 
     struct Subtopic {
@@ -60,6 +62,8 @@ public struct SMQBrokerStateMachine {
         var id: UInt32
         /// Connections that asked for it; at 0 it may make room for another.
         var references = 0
+        /// As of a topic.
+        var isListedUnused = false
     }
 
     enum Destination {
@@ -88,11 +92,16 @@ public struct SMQBrokerStateMachine {
     var topics: [Topic] = []
     var destinations: [UInt32: Destination] = [:]
     var topicsByName: [ByteBuffer: Int] = [:]
+    /// Topics that nobody used when they were put here, those first that have been unused longest.
+    var unusedTopics = CircularBuffer<Int>()
     var subtopics: [Subtopic] = []
+    var unusedSubtopics = CircularBuffer<Int>()
     var subtopicsByName: [ByteBuffer: Int] = [:]
     var subtopicIDs: [UInt32: Int] = [:]
     var peersByUID: [ByteBuffer: Int] = [:]
     var queuedBytes = 0
+    /// Clients whose session is open.
+    var sessions = 0
     /// Whether clients are asked to leave and new ones are not taken.
     public internal(set) var isDraining = false
     /// How it takes part in a cluster; nil for a broker that stands alone.
@@ -147,7 +156,9 @@ public struct SMQBrokerStateMachine {
 
     /// Takes a new connection and queues its Init.
     ///
-    /// - Returns: nil when the limit on clients is reached; then close the connection.
+    /// Who it is, and so whether the limit on clients lets it in, is known at its connect.
+    ///
+    /// - Returns: nil when there are as many connections as allowed; then close it.
     public mutating func attach(
         framing: SMQFraming, address: String, url: String = "", now: MonotonicTime
     ) -> PeerID? {
@@ -155,7 +166,7 @@ public struct SMQBrokerStateMachine {
             statistics.refusedWhileDraining += 1
             return nil
         }
-        guard clientCount < limits.clients else {
+        guard clientCount < limits.clients + limits.handshakes else {
             statistics.refusedAtLimit += 1
             return nil
         }
@@ -251,17 +262,27 @@ public struct SMQBrokerStateMachine {
         return taken
     }
 
-    /// Everything that waits for a client. The owner calls it when the client's socket takes more.
+    /// Everything that waits for a client. The owner calls it when the client's socket takes more, and
+    /// ``written(_:_:)`` as soon as the socket has taken it: until then it counts as waiting.
     public mutating func takeOutput(_ id: PeerID) -> ByteBuffer? {
         guard let slot = slot(of: id), peers[slot].output.readableBytes > 0 else { return nil }
         var taken = ByteBuffer()
         swap(&taken, &peers[slot].output)
-        if peers[slot].phase.isAlive { queuedBytes -= taken.readableBytes }
+        if peers[slot].phase.isAlive { peers[slot].handedOver += taken.readableBytes }
         peers[slot].idleWaits = 0
         if !peers[slot].waitingPublishers.isEmpty {
             resumePublishers(waitingFor: slot)
         }
         return taken
+    }
+
+    /// A client's socket has taken bytes of ``takeOutput(_:)``, so that they take no memory any more.
+    public mutating func written(_ id: PeerID, _ count: Int) {
+        // Whose session has ended has been given back as a whole.
+        guard let slot = slot(of: id) else { return }
+        let taken = min(count, peers[slot].handedOver)
+        peers[slot].handedOver -= taken
+        queuedBytes -= taken
     }
 
     // MARK: Helpers for the other files
@@ -303,7 +324,7 @@ public struct SMQBrokerStateMachine {
             abandon(slot, .slowConsumer)
         } else if queuedBytes > limits.queuedBytes {
             let alive = peers.indices.filter { peers[$0].phase.isAlive }
-            let longest = alive.max { peers[$0].output.readableBytes < peers[$1].output.readableBytes }
+            let longest = alive.max { peers[$0].waitingBytes < peers[$1].waitingBytes }
             if let longest { abandon(longest, .queueMemory) }
         }
     }
@@ -323,7 +344,7 @@ public struct SMQBrokerStateMachine {
     /// leaves them only in ``settle()``.
     private mutating func abandon(_ slot: Int, _ reason: SMQCloseReason) {
         guard peers[slot].phase.isAlive else { return }
-        queuedBytes -= peers[slot].output.readableBytes
+        giveBack(slot)
         peers[slot].output = ByteBuffer()
         if peers[slot].phase == .link {
             let reason: SMQLinkCloseReason = reason == .queueMemory ? .queueMemory : .queueFull
@@ -355,8 +376,15 @@ public struct SMQBrokerStateMachine {
     /// the memory of a queue that is given back just now.
     mutating func beginEnding(_ slot: Int) {
         guard peers[slot].phase.isAlive else { return }
-        queuedBytes -= peers[slot].output.readableBytes
+        giveBack(slot)
         peers[slot].phase = .ending
+    }
+
+    /// Counts a client whose session ends no more, nor what waits for it.
+    private mutating func giveBack(_ slot: Int) {
+        queuedBytes -= peers[slot].waitingBytes
+        peers[slot].handedOver = 0
+        if peers[slot].phase == .open { sessions -= 1 }
     }
 
     private mutating func count(closing slot: Int, _ reason: SMQCloseReason) {
@@ -383,7 +411,7 @@ public struct SMQBrokerStateMachine {
         for topic in peers[slot].topics { release(topic, by: slot) }
         peers[slot].topics = []
         peers[slot].mayPublish = [:]
-        for subtopic in peers[slot].subtopics { subtopics[subtopic].references -= 1 }
+        for subtopic in peers[slot].subtopics { releaseSubtopic(subtopic) }
         peers[slot].subtopics = []
         for observed in peers[slot].observedPeers {
             peers[observed.slot].observers.removeAll { $0 == slot }
