@@ -40,8 +40,6 @@ enum LuaJSON {
         case .nil: return .null
         case .boolean(let value): return .bool(value)
         case .integer(let value): return .integer(value)
-        // Lua has no such whole number; a float is what its own reader makes of one.
-        case .unsigned(let value): return .number(Double(value))
         case .number(let value): return .number(value)
         case .bytes(let bytes), .bytearray(let bytes): return .string(String(decoding: bytes, as: UTF8.self))
         case .object(let object) where context.resource(object) is Null: return .null
