@@ -13,9 +13,7 @@ extension LNSRouterConfig {
                 dataRates: try Self.dataRates(fields))
             config.usesCapitalEUI = fields.members["JoinEUI"] != nil
             config.joinEUIs = try Self.joinEUIs(fields, config.usesCapitalEUI ? "JoinEUI" : "JoinEui")
-            if let networks = try fields.elements("NetID", limit: 1024) {
-                config.netIDs = networks.compactMap { $0.integerValue.map { UInt32(truncatingIfNeeded: $0) } }
-            }
+            config.netIDs = try Self.netIDs(fields)
             for key in ["sx1301_conf", "SX1301_conf", "sx1302_conf", "SX1302_conf", "radio_conf"] {
                 if let boards = try fields.elements(key, limit: 8) { config.boards = boards }
             }
@@ -63,6 +61,18 @@ extension LNSRouterConfig {
             rates.append(modulation.map { DataRate($0, isDownOnly: numbers[2] != 0) })
         }
         return rates
+    }
+
+    private static func netIDs(_ fields: GWMPFields) throws(GWMPError) -> [UInt32]? {
+        var networks: [UInt32] = []
+        for element in try fields.elements("NetID", limit: 1024) ?? [] {
+            guard let number = element.integerValue, let network = UInt32(exactly: number) else {
+                throw .outOfRange(fields.path("NetID"))
+            }
+            networks.append(network)
+        }
+        // An empty list is no filter here: with Basics Station it is one that nothing passes, which no server means.
+        return networks.isEmpty ? nil : networks
     }
 
     private static func joinEUIs(_ fields: GWMPFields, _ key: String) throws(GWMPError) -> [ClosedRange<UInt64>]? {

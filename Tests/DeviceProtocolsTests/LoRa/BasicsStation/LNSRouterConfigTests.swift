@@ -117,6 +117,12 @@ import Testing
         #expect(try Self.config(text).usesCapitalEUI && !Self.config().usesCapitalEUI)
         let none = Self.text.replacing("[[0,18446744073709551615]]", with: "null")
         #expect(try Self.config(none).joinEUIs == nil)
+        for empty in ["null", "[]"] {
+            #expect(try Self.config(Self.text.replacing("[1,19]", with: empty)).netIDs == nil)
+        }
+        #expect(throws: LNSError.field(.outOfRange("router_config.NetID"))) {
+            try Self.config(Self.text.replacing("[1,19]", with: "[\"000013\"]"))
+        }
     }
 
     @Test func discovery() throws {
