@@ -22,7 +22,8 @@ struct GatewayConfiguration: Sendable, Hashable {
     var region: String?
     /// Whether downlinks over the duty cycle or dwell time of the region are refused.
     var enforcesAirtime = true
-    var radio = RadioKind.virtual
+    /// nil where no file says it: never a simulation that nobody has asked for.
+    var radio: RadioKind?
     var uplinks: [UplinkConfiguration] = []
     /// For the reports.
     var position: Position?

@@ -108,9 +108,16 @@ final class FrameStore {
     /// Begins again with the oldest frame that the server does not have.
     func rewind() { cursor = 0 }
 
-    /// The next frames in order; an empty list when there are none, or when the disk cannot be read now.
-    func read(limit: Int, _ done: @escaping ([ReceivedFrame]) -> Void) {
-        guard let log else { return done([]) }
+    /// What a read has found.
+    struct Batch {
+        var frames: [ReceivedFrame] = []
+        /// Nothing waits behind these.
+        var isEnd: Bool
+    }
+
+    /// The next frames in order; nil when the disk cannot be read now, or the log is not open yet.
+    func read(limit: Int, _ done: @escaping (Batch?) -> Void) {
+        guard let log else { return done(nil) }
         let start = cursor
         let bound = NIOLoopBound((store: WeakStore(store: self), done: done), eventLoop: eventLoop)
         Task { [eventLoop] in
@@ -120,31 +127,34 @@ final class FrameStore {
             }
             eventLoop.execute {
                 let (store, done) = bound.value
-                done(store.store?.frames(result) ?? [])
+                done(store.store?.batch(result))
             }
         }
     }
 
-    private func frames(_ result: Result<[OutboxEntry], DeviceError>) -> [ReceivedFrame] {
-        guard case .success(let entries) = result else {
-            if case .failure(let error) = result { failed(error) }
-            return []
+    private func batch(_ result: Result<[OutboxEntry], DeviceError>) -> Batch? {
+        let entries: [OutboxEntry]
+        switch result {
+        case .success(let found): entries = found
+        case .failure(let error):
+            failed(error)
+            return nil
         }
         let now = HostTime.now
-        var frames: [ReceivedFrame] = []
+        var batch = Batch(isEnd: entries.isEmpty)
         for entry in entries {
             cursor = max(cursor, entry.id.sequence + 1)
             records[entry.id.sequence] = entry.id
             if let frame = StoredFrame.decode(
                 entry.payload, number: entry.id.sequence, now: now, lateAfter: .seconds(1))
             {
-                frames.append(frame)
+                batch.frames.append(frame)
             } else {
                 damaged += 1
                 acknowledge(entry.id.sequence)
             }
         }
-        return frames
+        return batch
     }
 
     /// Those that were read and are not acknowledged: as many as the reader has under way.

@@ -35,7 +35,7 @@ final class GatewayCore: UplinkChannelOwner {
     var planOwner: String?
     /// Class B's beacons; nil: none are sent. They need the radio's own GPS time: a server's is not exact enough.
     private var beacons: BeaconScheduler?
-    private var beaconTimer: RepeatedTask?
+    private var beaconTimer: Scheduled<Void>?
     private var session: (starts: UInt64, number: UInt8) = (0, 0)
 
     /// A number of the radio's start, never 0, by chance: times from before it are known as such.
@@ -74,10 +74,14 @@ final class GatewayCore: UplinkChannelOwner {
         var settings = desk.queue.settings
         settings.beacons = DownlinkSettings.BeaconTimes(airtime: plan.airtime)
         desk.use(settings)
-        guard beaconTimer == nil else { return }
-        beaconTimer = context.eventLoop.assumeIsolated().scheduleRepeatedTask(
-            initialDelay: .seconds(1), delay: .seconds(10)
-        ) { [weak self] _ in self?.planBeacon() }
+        if beaconTimer == nil { scheduleBeacon(after: .seconds(1)) }
+    }
+
+    private func scheduleBeacon(after time: TimeAmount) {
+        beaconTimer = context.eventLoop.assumeIsolated().scheduleTask(in: time) { [weak self] in
+            self?.planBeacon()
+            self?.scheduleBeacon(after: .seconds(10))
+        }
     }
 
     private func planBeacon() {

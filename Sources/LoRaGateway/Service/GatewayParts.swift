@@ -72,7 +72,7 @@ struct GatewayParts {
     }
 
     private func makeRadio(_ eui: GatewayEUI, _ warn: @escaping @Sendable (String, String) -> Void) -> any Radio {
-        switch options.isSimulated ? .virtual : configuration.radio {
+        switch options.isSimulated ? .virtual : configuration.radio ?? .virtual {
         case .virtual:
             var settings = VirtualConcentratorSettings()
             settings.seed = options.seed

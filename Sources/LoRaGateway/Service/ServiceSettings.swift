@@ -14,6 +14,12 @@ struct ServiceSettings {
             throw DeviceError(
                 .configuration, "the settings are wrong:\n\(problems.text)", hint: "--check-config tells the same")
         }
+        guard options.isSimulated || configuration.radio != nil else {
+            throw DeviceError(
+                .configuration, "the settings name no radio, and drivers of concentrators are to come",
+                hint: "Write \"radio\": {\"kind\": \"forwarder\"} into loragateway.json and run the vendor's "
+                    + "forwarder, or add --simulate")
+        }
         return configuration
     }
 

@@ -45,6 +45,8 @@ final class UplinkChannel: ServerLinkOwner {
     /// Frames wait in the store, or are on their way from it: newer ones go behind them.
     private var hasBacklog = false
     private var isReading = false
+    /// Frames went to the store since the read that is under way began.
+    private var hasAppended = false
     private var underWay = 0
     private var needsRewind = false
     private var isStopping = false
@@ -99,14 +101,19 @@ final class UplinkChannel: ServerLinkOwner {
         guard !frames.isEmpty, let link else { return }
         if let store {
             guard hasBacklog || !link.isReady else { return send(&frames, link) }
-            store.append(frames)
-            hasBacklog = true
+            keep(frames, in: store)
             pump()
         } else if link.isReady || link.sendsBlindly {
             send(&frames, link)
         } else {
             counters.dropped += UInt64(frames.count)
         }
+    }
+
+    private func keep(_ frames: [ReceivedFrame], in store: FrameStore) {
+        store.append(frames)
+        hasBacklog = true
+        hasAppended = true
     }
 
     private func send(_ frames: inout [ReceivedFrame], _ link: any ServerLink) {
@@ -128,15 +135,13 @@ final class UplinkChannel: ServerLinkOwner {
     func missed(_ frames: [ReceivedFrame]) {
         counters.missed += UInt64(frames.count)
         guard let store else { return }
-        for frame in frames {
-            if frame.record != nil {
-                underWay -= 1
-                needsRewind = true
-            } else {
-                store.append([frame])
-                hasBacklog = true
-            }
+        let stored = frames.count { $0.record != nil }
+        if stored > 0 {
+            underWay -= stored
+            needsRewind = true
         }
+        let live = frames.filter { $0.record == nil }
+        if !live.isEmpty { keep(live, in: store) }
         pump()
     }
 
@@ -151,18 +156,23 @@ final class UplinkChannel: ServerLinkOwner {
         }
         guard underWay <= Self.window / 2 else { return }
         isReading = true
-        store.read(limit: Self.window) { [weak self] frames in self?.read(frames) }
+        hasAppended = false
+        store.read(limit: Self.window) { [weak self] batch in self?.read(batch) }
     }
 
-    private func read(_ frames: [ReceivedFrame]) {
+    private func read(_ batch: FrameStore.Batch?) {
         isReading = false
-        guard let store, let link, !isStopping else { return }
-        var frames = frames
-        if frames.isEmpty {
-            if underWay == 0, !needsRewind { hasBacklog = store.counters.waiting > 0 }
+        guard let link, !isStopping else { return }
+        // A disk that cannot be read now is tried again with the next frame.
+        guard var batch else { return needsRewind = true }
+        if batch.isEnd {
+            if hasAppended { return pump() }
+            if underWay == 0, !needsRewind { hasBacklog = false }
         } else if link.isReady {
-            underWay += frames.count
-            send(&frames, link)
+            underWay += batch.frames.count
+            send(&batch.frames, link)
+            // All of them could not be read: on with the next.
+            if batch.frames.isEmpty { pump() }
         } else {
             needsRewind = true
         }

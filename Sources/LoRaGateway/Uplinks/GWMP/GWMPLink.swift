@@ -108,7 +108,8 @@ final class GWMPLink: ServerLink {
 
     private func schedule() {
         let next = min(machine.nextTime, machine.statTime)
-        guard next != timerAt else { return }
+        // One that is early enough looks again by itself.
+        guard next < timerAt else { return }
         timer?.cancel()
         timerAt = next
         let delay = max(.zero, next - context.clock.now)

@@ -44,6 +44,7 @@ final class LNSLink: ServerLink {
     private var outageAt: MonotonicTime?
     private var random = SplitMix64()
     private var timer: Scheduled<Void>?
+    private var timerAt = MonotonicTime.distantFuture
     private var retry: Scheduled<Void>?
     private var connections: UInt64 = 0
     private var isStopped = false
@@ -239,6 +240,7 @@ final class LNSLink: ServerLink {
         channel?.close(promise: nil)
         channel = nil
         timer?.cancel()
+        timerAt = .distantFuture
         phase = .waiting
         problem = error.message
         failures += 1
@@ -298,11 +300,15 @@ final class LNSLink: ServerLink {
     private func write(_ message: WebSocketMessage) { channel?.write(message, promise: nil) }
 
     private func startTimer(_ time: MonotonicTime) {
+        // One that is early enough looks again by itself.
+        guard time < timerAt else { return }
         timer?.cancel()
+        timerAt = time
         let delay = max(.zero, time - context.clock.now)
         timer = context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(delay.wholeNanoseconds)) {
             [weak self] in
             guard let self else { return }
+            timerAt = .distantFuture
             if session != nil {
                 perform { $0.tick(radio: environment.radioView, now: context.clock.now) }
             } else if phase == .discovering {
