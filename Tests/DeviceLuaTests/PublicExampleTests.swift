@@ -84,7 +84,7 @@ import Testing
         let path = try #require(Self.root) + "/MQTT-Broker/www/.lua/mqttbroker.lua"
         let directory = try TemporaryDirectory()
         mkdir(directory(".lua"), 0o700)
-        try TemporaryDirectory.write(Array(String(decoding: try TemporaryDirectory.read(path), as: UTF8.self).replacing("local TRACE", with: "local TRACE = true local UNUSED").utf8), to: directory(".lua/mqttbroker.lua"))
+        try TemporaryDirectory.write(try TemporaryDirectory.read(path), to: directory(".lua/mqttbroker.lua"))
         try TemporaryDirectory.write(
             Array(
                 """

@@ -41,7 +41,7 @@ enum LuaSocketMethods {
             let socket: LuaSocket = try call.resource(0)
             let object = try call.object(0)
             let function = try call.function(1)
-            start(function, object, try call.values(from: 3), call.context)
+            start(function, object, try call.shared(from: 3), call.context)
             return .value(.object(object))
         },
         "enable": { call in
@@ -172,7 +172,7 @@ extension LuaSocket {
             "event": .function { call in
                 let function = try call.function(0)
                 let object = try call.context.add(socket: LuaSocket(-1, .none, isConnected: false))
-                LuaSocketMethods.start(function, object, try call.values(from: 1), call.context)
+                LuaSocketMethods.start(function, object, try call.shared(from: 1), call.context)
                 return .value(.object(object))
             },
             "toip": .function { call in
