@@ -48,7 +48,8 @@ install_packages() {
 
 # What a build needs besides the toolchain: headers of the libraries, C library and linker, git for dependencies.
 install_build_packages() {
-    local packages=(binutils ca-certificates git libc-ares-dev libc6-dev libgpiod-dev liblua5.4-dev libssl-dev pkg-config)
+    local packages=(binutils ca-certificates git libc-ares-dev libc6-dev libgpiod-dev liblua5.4-dev libssl-dev
+        pkg-config)
     # Every Swift program links libstdc++; g++ brings the version that fits this system.
     compgen -G '/usr/lib/gcc/*/*/libstdc++.so' >/dev/null || packages+=(g++)
     # Swift up to 6.1 links with gold, which Debian 13 has in a package of its own.

@@ -186,6 +186,16 @@ import Testing
         await rig.stop()
     }
 
+    @Test func cosocketsGetTablesThemselves() async throws {
+        let rig = try ScriptRig(
+            "t = {} ba.socket.event(function(sock, t, b) t.seen = true b[1] = 7 end, t, ba.bytearray.create(1)) ba.sleep(1) trace(t.seen)"
+        )
+        await rig.app.settle()
+        await rig.advance(.milliseconds(1))
+        #expect(rig.traces == ["true"])
+        await rig.stop()
+    }
+
     @Test func datagramsHaveSenders() async throws {
         let rig = try ScriptRig(
             .text(

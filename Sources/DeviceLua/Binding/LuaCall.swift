@@ -146,6 +146,22 @@ public struct LuaCall {
         return try (index..<count).map { try value($0) }
     }
 
+    /// All arguments from an index on as the script's own, tables above all: not copied, to be handed on to a function of
+    /// the script.
+    public func shared(from index: Int) throws -> [LuaValue] {
+        guard index < count else { return [] }
+        return try (index..<count).map { index in
+            guard let value = argument(index) else { return .nil }
+            switch Int(value.type) {
+            case CLUA_TABLE, CLUA_OTHER, CLUA_BYTEARRAY:
+                var indexed = value
+                indexed.integer = Int64(index + 1)
+                return .function(try context.keep(indexed, thread: raw.pointee.thread))
+            default: return try self.value(index)
+            }
+        }
+    }
+
     /// The error that says which kind of argument is missing.
     public func expected(_ kind: String, _ index: Int) -> LuaError {
         let found = argument(index).map { value in

@@ -1,6 +1,6 @@
 import DeviceCore
 
-/// A function of a script that the host keeps. The script's state lets it go when the last copy of this is gone.
+/// A function of a script, or a table of it from ``LuaCall/shared(from:)``, that the host keeps. The script's state lets it go when the last copy of this is gone.
 ///
 /// A module that keeps functions for long should keep them in an object (``LuaContext/add(_:keeping:owner:)``): the
 /// collector does not see references from the host, so that an object whose callback mentions the object itself would

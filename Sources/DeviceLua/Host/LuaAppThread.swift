@@ -52,8 +52,13 @@ final class LuaAppThread {
             for message in messages where self.context === context { message(context) }
             for file in ready where self.context === context { context.watches[file]?.action(context) }
             // What an action sets for now is for the next turn, so that nothing is kept waiting for ever.
+            // Nor does what is due now keep the mailbox waiting.
             let start = now
-            while self.context === context, let action = context.deadlines.take(at: start) { action(context) }
+            var left = 1000
+            while left > 0, self.context === context, let action = context.deadlines.take(at: start) {
+                left -= 1
+                action(context)
+            }
             if self.context === context { context.runFinalizers() }
         }
         checkFaults()

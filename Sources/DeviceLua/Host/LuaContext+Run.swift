@@ -64,8 +64,14 @@ extension LuaContext {
 
     func start(_ callable: LuaCallable, _ arguments: [LuaValue], _ activation: LuaActivation) {
         if isRunning {
-            // Once what runs has ended or waits.
-            deadlines.add(at: now) { $0.start(callable, arguments, activation) }
+            guard pendingStarts < app.configuration.limits.activations else {
+                return report(activation.activity, "too many activations at once", "", isKill: false)
+            }
+            pendingStarts += 1
+            deadlines.add(at: now) { context in
+                context.pendingStarts -= 1
+                context.start(callable, arguments, activation)
+            }
             return
         }
         var program = LuaProgram(output)
@@ -156,8 +162,11 @@ extension LuaContext {
         case CLUA_KILLED:
             let message = String(cString: clua_error_text(host))
             dropPendingWait()
-            statistics.kills += 1
-            if !isEnding { report(activation.activity, message, String(cString: clua_traceback(host)), isKill: true) }
+            let isStopped = clua_spent(host) == Int32(CLUA_INTERRUPTED)
+            if !isStopped { statistics.kills += 1 }
+            if !isEnding, !isStopped {
+                report(activation.activity, message, String(cString: clua_traceback(host)), isKill: true)
+            }
             activation.finish?(self, .killed(message))
         default:
             let message = String(cString: clua_error_text(host))

@@ -12,6 +12,8 @@ public final class LuaContext {
 
     // What was handed over to the state, by the numbers that it knows.
     private var bodies: [LuaBody] = []
+    /// Numbers that were given out: a script that forgets a member and asks again gets the same one.
+    private var numbers: [String: Int64] = [:]
     private var libraries: [LuaLibrary] = []
     private var classes: [LuaClass] = []
     private var classNumbers: [ObjectIdentifier: UInt32] = [:]
@@ -34,6 +36,8 @@ public final class LuaContext {
     var lines: LuaLineLimiter
     var errors = LuaErrorTable()
     var runningTimers = 0
+    /// What is to be started once what runs has ended or waits.
+    var pendingStarts = 0
     let files: LuaAppFiles
     var onFault: () -> Void = {}
     /// Whether Lua runs: nothing else is started within it.
@@ -81,19 +85,32 @@ public final class LuaContext {
         }
     }
 
-    private func put(_ member: LuaMember, into program: inout LuaProgram) {
+    private func put(_ member: LuaMember, key: String, into program: inout LuaProgram) {
         switch member {
         case .function(let body):
-            bodies.append(body)
-            program.put(CLUA_HOST, integer: Int64(CLUA_HOST_FIRST + bodies.count - 1))
+            let number = number(key) {
+                bodies.append(body)
+                return CLUA_HOST_FIRST + bodies.count - 1
+            }
+            program.put(CLUA_HOST, integer: number)
         case .value(let value): put(value, into: &program)
         case .library(let library):
-            libraries.append(library)
-            program.put(CLUA_LIBRARY, integer: Int64(libraries.count - 1))
+            let number = number(key) {
+                libraries.append(library)
+                return libraries.count - 1
+            }
+            program.put(CLUA_LIBRARY, integer: number)
         case .computed(let compute):
             do { put(.object(try compute(self)), into: &program) } catch { program.put(CLUA_NIL) }
         case .builtIn(let builtIn): program.put(CLUA_BUILT_IN, integer: builtIn.rawValue)
         }
+    }
+
+    private func number(_ key: String, _ make: () -> Int) -> Int64 {
+        if let number = numbers[key] { return number }
+        let number = Int64(make())
+        numbers[key] = number
+        return number
     }
 
     func put(_ value: LuaValue, into program: inout LuaProgram) {
@@ -243,7 +260,7 @@ public final class LuaContext {
             let index = Int(number)
             member = libraries.indices.contains(index) ? libraries[index].members[name] : nil  // safe: looked up
         }
-        if let member { put(member, into: &program) } else { program.put(CLUA_NIL) }
+        if let member { put(member, key: "\(kind).\(number).\(name)", into: &program) } else { program.put(CLUA_NIL) }
         return Int32(CLUA_RETURN)
     }
 

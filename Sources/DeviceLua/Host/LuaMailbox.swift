@@ -52,12 +52,15 @@ final class LuaMailbox: Sendable {
         if !isClosed { clua_wake_signal(wakeFile) }
     }
 
-    /// A command of the host to the thread; false when it has ended.
+    private static let maximumCommands = 65536
+
+    /// A command of the host to the thread; false when it has ended, or when far too many wait.
     @discardableResult
     func command(_ command: @escaping @Sendable (LuaAppThread) -> Void) -> Bool {
         let isClosed = state.withLock { state in
-            if !state.isClosed { state.commands.append(command) }
-            return state.isClosed
+            guard !state.isClosed, state.commands.count < Self.maximumCommands else { return true }
+            state.commands.append(command)
+            return false
         }
         if !isClosed { clua_wake_signal(wakeFile) }
         return !isClosed

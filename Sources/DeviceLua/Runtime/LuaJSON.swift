@@ -22,17 +22,25 @@ enum LuaJSON {
                     return .failure("\(error)")
                 }
             },
-            "null": .computed { context in try context.state { try Null(context) }.object },
+            "null": .computed { context in try null(context) },
         ])
 
-    /// The one object that means null, so that scripts can compare with it.
+    /// What null is for scripts: one object, so that they can compare with it.
     private final class Null: LuaResource {
-        static let luaClass = LuaClass(
-            "null", methods: ["__tostring": { _ in .value(.string("null")) }])
-        private(set) var object = LuaObject(handle: 0)
-
-        init(_ context: LuaContext) throws { object = try context.add(self) }
+        static let luaClass = LuaClass("null", methods: ["__tostring": { _ in .value(.string("null")) }])
         func close(in context: LuaContext) {}
+    }
+    private final class CurrentNull {
+        var object: LuaObject?
+    }
+
+    /// The object, made anew when the last one was collected: then nobody can compare with that.
+    private static func null(_ context: LuaContext) throws -> LuaObject {
+        let current = context.state { CurrentNull() }
+        if let object = current.object, context.resource(object) != nil { return object }
+        let object = try context.add(Null())
+        current.object = object
+        return object
     }
 
     static func json(_ value: LuaValue, _ context: LuaContext) throws -> JSONValue {
@@ -67,9 +75,7 @@ enum LuaJSON {
     static func lua(_ value: JSONValue, _ context: LuaContext) throws -> LuaValue {
         switch value {
         case .null:
-            let null = try context.state { try Null(context) }.object
-            try context.anchor(null, true)
-            return .object(null)
+            return .object(try null(context))
         case .bool(let value): return .boolean(value)
         case .integer(let value): return .integer(value)
         case .number(let value): return .number(value)

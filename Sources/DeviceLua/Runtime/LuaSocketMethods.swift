@@ -41,7 +41,7 @@ enum LuaSocketMethods {
             let socket: LuaSocket = try call.resource(0)
             let object = try call.object(0)
             let function = try call.function(1)
-            start(function, object, try call.values(from: 3), call.context)
+            start(function, object, try call.shared(from: 3), call.context)
             return .value(.object(object))
         },
         "enable": { call in
@@ -141,8 +141,8 @@ extension LuaSocket {
                 if options["shark"].isTrue { return .failure("TLS of scripts is not there yet") }
                 try call.context.require(.hosts, host)
                 let timeout = max(1, options["timeout"].wholeNumber ?? 10_000)
-                return try resolved(call, host, timeout: timeout) { context, address, waiter in
-                    try connect(address, port, timeout, context, waiter)
+                return try resolved(call, host) { context, address, attempt in
+                    try connect(address, port, timeout, context, attempt)
                 }
             },
             "udpcon": .function { call in
@@ -150,7 +150,7 @@ extension LuaSocket {
                     let host = try call.string(0)
                     let port = try call.integer(1, in: 1...65535, "the port")
                     try call.context.require(.hosts, host)
-                    return try resolved(call, host, timeout: 10_000) { context, address, waiter in
+                    return try resolved(call, host) { context, address, attempt in
                         let descriptor = try LuaAddress.socket(for: address, stream: false)
                         let result = LuaAddress.with(address, port: port) { Glibc.connect(descriptor, $0, $1) }
                         guard result == 0 else {
@@ -158,7 +158,8 @@ extension LuaSocket {
                             throw LuaError(SystemError.text(errno))
                         }
                         context.resume(
-                            waiter.token, [.object(try context.adopt(socket: LuaSocket(descriptor, .datagram)))])
+                            attempt.waiter.token, [.object(try context.adopt(socket: LuaSocket(descriptor, .datagram)))]
+                        )
                     }
                 }
                 let port = call.isNil(0) ? 0 : try call.integer(0, in: 0...65535, "the port")
@@ -171,14 +172,14 @@ extension LuaSocket {
             "event": .function { call in
                 let function = try call.function(0)
                 let object = try call.context.add(socket: LuaSocket(-1, .none, isConnected: false))
-                LuaSocketMethods.start(function, object, try call.values(from: 1), call.context)
+                LuaSocketMethods.start(function, object, try call.shared(from: 1), call.context)
                 return .value(.object(object))
             },
             "toip": .function { call in
                 let host = try call.string(0)
                 try call.context.require(.hosts, host)
-                return try resolved(call, host, timeout: 10_000) { context, address, waiter in
-                    context.resume(waiter.token, [.string(address.description)])
+                return try resolved(call, host) { context, address, attempt in
+                    context.resume(attempt.waiter.token, [.string(address.description)])
                 }
             },
             "h2n": .builtIn(.hostToNetwork),
@@ -188,41 +189,50 @@ extension LuaSocket {
             "http2sock": .function { _ in .failure("there is no HTTP client for scripts") },
         ])
 
+    /// A connection that a script waits for. @unchecked Sendable because only the app's thread looks inside.
+    private final class Attempt: @unchecked Sendable {
+        let waiter: LuaWaiter
+        var giveUp: () -> Void = {}
+        init(_ waiter: LuaWaiter) { self.waiter = waiter }
+    }
+
     /// Suspends the script, looks the name up, and goes on with its first address.
     private static func resolved(
-        _ call: LuaCall, _ host: String, timeout: Int64,
-        _ next: @escaping @Sendable (LuaContext, IPAddress, LuaWaiter) throws -> Void
+        _ call: LuaCall, _ host: String, _ next: @escaping @Sendable (LuaContext, IPAddress, Attempt) throws -> Void
     ) throws -> LuaOutcome {
         try call.wait { waiter in
+            let attempt = Attempt(waiter)
             let task = Task {
                 do {
                     let resolution = try await NameResolver.shared.resolve(ResolverTarget(host, port: 0))
                     guard let address = resolution.endpoints.first?.endpoint.address else {
-                        throw LuaError("no address")
+                        return waiter.resume([.nil, .string("cannotresolve")])
                     }
                     waiter.mailbox.reply { context in
                         guard context.waits[waiter.token] != nil else { return }
-                        do { try next(context, address, waiter) } catch {
+                        do { try next(context, address, attempt) } catch {
                             context.resume(waiter.token, [.nil, .string("\(error)")])
                         }
                     }
-                } catch is LuaError {
-                    waiter.resume([.nil, .string("cannotresolve")])
                 } catch {
                     waiter.resume([.nil, .string("cannotresolve"), .string("\(error)")])
                 }
             }
-            return { task.cancel() }
+            return {
+                task.cancel()
+                attempt.giveUp()
+            }
         }
     }
 
     private static func connect(
-        _ address: IPAddress, _ port: Int, _ timeout: Int64, _ context: LuaContext, _ waiter: LuaWaiter
+        _ address: IPAddress, _ port: Int, _ timeout: Int64, _ context: LuaContext, _ attempt: Attempt
     ) throws {
+        let token = attempt.waiter.token
         let descriptor = try LuaAddress.socket(for: address, stream: true)
         let result = LuaAddress.with(address, port: port) { Glibc.connect(descriptor, $0, $1) }
         if result == 0 {
-            context.resume(waiter.token, [.object(try context.adopt(socket: LuaSocket(descriptor, .stream)))])
+            context.resume(token, [.object(try context.adopt(socket: LuaSocket(descriptor, .stream)))])
             return
         }
         guard errno == EINPROGRESS else {
@@ -230,25 +240,32 @@ extension LuaSocket {
             throw LuaError(SystemError.text(errno))
         }
         // The object is made when the connection stands; until then the attempt owns the descriptor.
-        let end: (LuaContext, String?) -> Void = { context, failure in
-            context.unwatch(descriptor)
-            guard context.waits[waiter.token] != nil, failure == nil else {
-                Glibc.close(descriptor)
-                return context.resume(waiter.token, [.nil, .string(failure ?? "closed")])
-            }
-            do {
-                context.resume(waiter.token, [.object(try context.adopt(socket: LuaSocket(descriptor, .stream)))])
-            } catch {
-                context.resume(waiter.token, [.nil, .string("\(error)")])
-            }
+        let deadline = context.schedule(at: context.now + .milliseconds(timeout)) { context in
+            attempt.giveUp()
+            context.resume(token, [.nil, .string("timeout")])
         }
-        let deadline = context.schedule(at: context.now + .milliseconds(timeout)) { end($0, "timeout") }
-        context.watch(descriptor, forReading: false, forWriting: true) { context in
+        attempt.giveUp = {
+            context.unwatch(descriptor)
             context.unschedule(deadline)
+            Glibc.close(descriptor)
+            attempt.giveUp = {}
+        }
+        context.watch(descriptor, forReading: false, forWriting: true) { context in
             var error: Int32 = 0
             var length = socklen_t(MemoryLayout<Int32>.size)
             getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &length)
-            end(context, error == 0 ? nil : SystemError.text(error))
+            guard error == 0 else {
+                attempt.giveUp()
+                return context.resume(token, [.nil, .string(SystemError.text(error))])
+            }
+            context.unwatch(descriptor)
+            context.unschedule(deadline)
+            attempt.giveUp = {}
+            do {
+                context.resume(token, [.object(try context.adopt(socket: LuaSocket(descriptor, .stream)))])
+            } catch {
+                context.resume(token, [.nil, .string("\(error)")])
+            }
         }
     }
 

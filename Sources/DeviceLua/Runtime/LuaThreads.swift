@@ -6,7 +6,10 @@ enum LuaThreads {
         let milliseconds = try call.integer(0, in: 0...1 << 40, "the time")
         let context = call.context
         return try call.wait { waiter in
-            let id = context.schedule(at: context.now + .milliseconds(milliseconds)) { $0.resume(waiter.token, []) }
+            // A loop of sleeps that are none would have the processor for itself.
+            let id = context.schedule(at: context.now + .milliseconds(max(1, milliseconds))) {
+                $0.resume(waiter.token, [])
+            }
             return { context.unschedule(id) }
         }
     }
@@ -15,6 +18,8 @@ enum LuaThreads {
         "thread",
         members: [
             "run": .function { call in
+                let limit = call.context.app.configuration.limits.activations
+                guard call.context.pendingStarts < limit else { throw LuaError("too many threads (at most \(limit))") }
                 call.context.start(.function(try call.function(0)), activity: "thread")
                 return .success
             },

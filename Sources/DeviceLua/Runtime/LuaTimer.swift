@@ -52,6 +52,7 @@ final class LuaTimer: LuaResource {
     /// Counts calls of set and cancel, so that a tick notices those that it made itself.
     private var changes = 0
     private var isParked = false
+    private var isTicking = false
 
     private func set(_ milliseconds: Int, isAnchored: Bool, atOnce: Bool, _ context: LuaContext) throws {
         let limit = context.app.configuration.limits.timers
@@ -66,7 +67,9 @@ final class LuaTimer: LuaResource {
             try context.anchor(object, isAnchored)
             self.isAnchored = isAnchored
         }
-        arm(at: atOnce ? context.now : context.now + .milliseconds(milliseconds), context)
+        // A tick that sets its own timer anew does not call itself without a pause.
+        let wait = atOnce ? (isTicking ? 1 : 0) : max(1, milliseconds)
+        arm(at: context.now + .milliseconds(wait), context)
     }
 
     private func arm(at time: MonotonicTime, _ context: LuaContext) {
@@ -97,6 +100,8 @@ final class LuaTimer: LuaResource {
                 guard let self, changes == before else { return }
                 if end.isTrue { rearm(context) } else { stop(context) }
             })
+        isTicking = true
+        defer { isTicking = false }
         if thread >= 0 {
             context.goOn(activation, [.boolean(true)])
         } else {
@@ -110,8 +115,9 @@ final class LuaTimer: LuaResource {
     }
 
     private func rearm(_ context: LuaContext) {
-        let next = due + .milliseconds(interval)
-        arm(at: next > context.now ? next : context.now + .milliseconds(interval), context)
+        let step = Duration.milliseconds(max(1, interval))
+        let next = due + step
+        arm(at: next > context.now ? next : context.now + step, context)
     }
 
     private func stop(_ context: LuaContext) {
