@@ -58,6 +58,18 @@ final class SimulatedOutput: OutputRequest {
         }
     }
 
+    func levels() throws(DeviceError) -> UInt64 {
+        if mine.withLock({ $0.isClosed }) { throw GPIOError.closed(lines) }
+        return board.state.withLock { state in
+            var values: UInt64 = 0
+            for (index, line) in lines.enumerated() {
+                guard let line = state.lines[SimulatedBoard.Key(line)] else { continue }
+                if line.isHigh != line.isActiveLow { values |= 1 << UInt64(index) }
+            }
+            return values
+        }
+    }
+
     func set(_ values: UInt64, mask: UInt64) throws(DeviceError) {
         let isOpen = mine.withLock { mine in
             guard !mine.isClosed else { return false }

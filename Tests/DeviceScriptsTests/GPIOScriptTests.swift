@@ -35,6 +35,17 @@ import Testing
         #expect(try rig.board.isHigh("GPIO17"))
     }
 
+    @Test func anOpenDrainPinReadsWhatOthersMakeOfTheLine() async throws {
+        let rig = ScriptRig()
+        let app = try await rig.run(
+            #"pin = esp32.gpio(17, "INOUTOD", {pullup=true}) pin:value(true) trace("free", pin:value())"#)
+        try await rig.writes("free\ttrue")
+        try rig.board.drive("GPIO17", high: false)
+        // A prompt's line sees the app's globals, not those of its files.
+        app.post { context in context.write(.info, "pulled \(rig.scripts.usedPins.map(\.isHigh))") }
+        try await rig.writes("pulled [Optional(false)]")
+    }
+
     @Test func inputsReadAndTheirPullsHold() async throws {
         let rig = ScriptRig()
         try await rig.run(

@@ -17,9 +17,11 @@ struct ScriptBroker {
     let listener: HTTPListener
     var url: BrokerURL { get throws { try BrokerURL("smq://127.0.0.1:\(listener.address.port)/smq.lsp") } }
 
-    static func start(port: Int = 0) async throws -> ScriptBroker {
+    static func start(
+        port: Int = 0, _ configuration: SMQBroker.Configuration = SMQBroker.Configuration()
+    ) async throws -> ScriptBroker {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
-        let broker = SMQBroker(eventLoop: loop, logger: Logger(label: "test"))
+        let broker = SMQBroker(configuration, eventLoop: loop, logger: Logger(label: "test"))
         let listener = try await HTTPListener.start(
             on: ListenAddress(host: "127.0.0.1", port: port), eventLoop: loop, routes: broker.routes(),
             logger: Logger(label: "test"))
@@ -72,6 +74,28 @@ struct ScriptBroker {
             "self\thello",
             "onmsg\tcaught", "observed\t",
         ] { try await rig.writes(line) }
+        await rig.host.stop()
+        await node.stop()
+    }
+
+    @Test func aScriptGivesTheCredentials() async throws {
+        var configuration = SMQBroker.Configuration()
+        let seen = Locked<[UInt8]>([])
+        configuration.authenticate = { request in
+            let bytes = Array(request.credentials.readableBytesView)
+            seen.withLock { $0 = bytes }
+            return .accept
+        }
+        let node = try await ScriptBroker.start(configuration)
+        let rig = ScriptRig(messaging: ScriptMessaging(standard: nil))
+        try await rig.run(
+            """
+            smq = require"smq.client".create("\(try node.url)", {uid="script-auth"})
+            function smq.onauth(rnd, ip) return math.type(rnd) == "integer" and ip == "127.0.0.1" and "secret" end
+            function smq.onconnect() trace"in" end
+            """)
+        try await rig.writes("in")
+        #expect(seen.withLock { $0 } == Array("secret".utf8))
         await rig.host.stop()
         await node.stop()
     }

@@ -28,6 +28,9 @@ public protocol OutputRequest: AnyObject, Sendable {
     var lines: [GPIOLine] { get }
     /// What was set last.
     var values: UInt64 { get }
+    /// The levels that are on the lines now; an open-drain line that others share can be low although it was set high.
+    /// Throws `.closed` or `.io`.
+    func levels() throws(DeviceError) -> UInt64
     /// Sets the lines in `mask` at once and leaves the others. Throws `.closed` or `.io`.
     func set(_ values: UInt64, mask: UInt64) throws(DeviceError)
     /// Gives the lines back; with nil as the settings said. Does nothing the second time.

@@ -42,6 +42,13 @@ final class LibgpiodOutput: OutputRequest {
     /// handle until it calls ``close(_:)``. ``values`` does not follow.
     var handleForOwner: RequestHandle? { state.withLock { $0.handle } }
 
+    func levels() throws(DeviceError) -> UInt64 {
+        try state.withLock { (state: inout State) throws(DeviceError) in
+            guard let handle = state.handle else { throw GPIOError.closed(lines) }
+            return try handle.get(lines)
+        }
+    }
+
     func set(_ values: UInt64, mask: UInt64) throws(DeviceError) {
         // An error is made outside the lock, so that the way without one stays short.
         let error: Int32 = state.withLock { state in

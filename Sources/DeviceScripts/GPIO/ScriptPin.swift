@@ -36,7 +36,7 @@ final class ScriptPin: Sendable {
             let output = try backend.requestOutputs([line], settings)
             request = .output(output)
             watcher = nil
-            claim.setReader { [weak output] in output.map { $0.values & 1 == 1 } }
+            claim.setReader { [weak output] in (try? output?.levels()).map { $0 & 1 == 1 } }
             return
         }
         let settings = InputSettings(
@@ -62,11 +62,11 @@ final class ScriptPin: Sendable {
     /// Calls that were dropped because the script was slow.
     var droppedCalls: UInt64 { pending.dropped }
 
-    /// The level; of an output the level that was set, which an open-drain line shares with others.
+    /// The level on the line: of an open-drain output it can be another than the one that was set.
     func value() throws(DeviceError) -> Bool {
         switch request {
         case .input(let input): try input.values() & 1 == 1
-        case .output(let output): output.values & 1 == 1
+        case .output(let output): try output.levels() & 1 == 1
         }
     }
 
