@@ -1,3 +1,5 @@
+import DeviceCore
+
 /// Who may use a listener.
 ///
 /// A page of any site can make a browser send requests and open WebSockets to loopback and to the local network, and
@@ -60,11 +62,7 @@ public struct HTTPAccessPolicy: Sendable {
 
     private func isToken(_ token: String, in request: HTTPRequest) -> Bool {
         let given = request.queryItem("token") ?? request.header("Authorization").map { String($0.dropFirst(7)) } ?? ""
-        // Compared in a time that does not tell how much of it is right.
-        let left = Array(given.utf8)
-        let right = Array(token.utf8)
-        guard left.count == right.count else { return false }
-        return zip(left, right).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
+        return given.utf8.equalsSecretly(token.utf8)
     }
 
     private func hostName(of host: String) -> String {

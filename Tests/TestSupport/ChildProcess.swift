@@ -9,12 +9,16 @@ public final class ChildProcess: Sendable {
 
     /// Starts a program of this package, which lies beside the tests' own program.
     public convenience init(beside name: String, _ arguments: [String]) throws {
+        try self.init(program: try Self.path(beside: name), arguments)
+    }
+
+    /// The path of a program of this package, which lies beside the tests' own program.
+    public static func path(beside name: String) throws -> String {
         var buffer = [UInt8](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &buffer, buffer.count)
         guard count > 0 else { throw Late(description: "no path of this program") }
         let program = String(decoding: buffer[..<count], as: UTF8.self)
-        let folder = program[..<(program.lastIndex(of: "/") ?? program.startIndex)]
-        try self.init(program: folder + "/" + name, arguments)
+        return program[..<(program.lastIndex(of: "/") ?? program.startIndex)] + "/" + name
     }
 
     /// Starts a program that is found by its path, or in PATH.

@@ -1,7 +1,6 @@
 public import DeviceCore
 public import DeviceProtocols
 import DeviceTransport
-import Glibc
 public import Logging
 
 /// Accounts in a file that may be changed while the broker runs (``follow(for:every:)``): who has another account
@@ -11,24 +10,7 @@ public import Logging
 public final class AccountFile: Sendable {
     private struct State {
         var accounts: BrokerAccounts
-        var version: FileVersion?
-    }
-
-    /// Tells one content of a file from another.
-    private struct FileVersion: Equatable {
-        var seconds: Int
-        var nanoseconds: Int
-        var size: Int64
-        var inode: UInt64
-
-        init?(_ path: String) {
-            var about = stat()
-            guard stat(path, &about) == 0 else { return nil }
-            seconds = about.st_mtim.tv_sec
-            nanoseconds = about.st_mtim.tv_nsec
-            size = Int64(about.st_size)
-            inode = UInt64(about.st_ino)
-        }
+        var version: FileIdentity?
     }
 
     /// The largest file.
@@ -44,7 +26,7 @@ public final class AccountFile: Sendable {
     public init(_ path: String, logger: Logger) throws(DeviceError) {
         self.path = path
         self.logger = logger
-        let version = FileVersion(path)
+        let version = FileIdentity(path)
         state = Locked(State(accounts: try Self.read(path), version: version))
     }
 
@@ -74,7 +56,7 @@ public final class AccountFile: Sendable {
 
     /// Returns the accounts that were valid before, when there are new ones.
     private func readIfChanged() -> BrokerAccounts? {
-        let version = FileVersion(path)
+        let version = FileIdentity(path)
         let isNew = state.withLock { state in
             defer { state.version = version }
             return state.version != version

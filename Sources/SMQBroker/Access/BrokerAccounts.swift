@@ -131,12 +131,8 @@ public struct BrokerAccounts: Sendable {
         let digits = Array("0123456789abcdef".utf8)
         let text = digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }  // safe: four bits each
         // Both comparisons, and each to its end: the time tells nothing about the digest.
-        let isRight = Self.isEqual(given, digest) || Self.isEqual(given, text)
+        let isRight = given.equalsSecretly(digest) || given.equalsSecretly(text)
         return isRight ? .accept : .refuse(.badCredentials, "wrong password")
-    }
-
-    private static func isEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
-        left.count == right.count && zip(left, right).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
     }
 
     /// Whether a client may use a name. Sub-topics are everybody's: they mean something only together with a topic.

@@ -186,11 +186,7 @@ public struct SMQLinkStateMachine {
 
     private mutating func takeProof(_ data: ByteBuffer) throws(SMQLinkError) {
         let right = try digest(peerWeight, weight)
-        let given = Array(data.readableBytesView)
-        // In a time that does not tell how much of it is right.
-        guard given.count == right.count, zip(given, right).reduce(UInt8(0), { $0 | ($1.0 ^ $1.1) }) == 0 else {
-            throw .wrongPassword
-        }
+        guard data.readableBytesView.equalsSecretly(right) else { throw .wrongPassword }
         phase = .open
     }
 

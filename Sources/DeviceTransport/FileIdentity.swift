@@ -1,7 +1,7 @@
 import Glibc
 
 /// What tells one version of a file from the next.
-struct FileIdentity: Hashable, Sendable {
+package struct FileIdentity: Hashable, Sendable {
     private let device: UInt64
     private let inode: UInt64
     private let size: Int64
@@ -9,7 +9,7 @@ struct FileIdentity: Hashable, Sendable {
     private let nanoseconds: Int
 
     /// Nil when there is none.
-    init?(_ path: String) {
+    package init?(_ path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
         device = UInt64(status.st_dev)
