@@ -1,5 +1,4 @@
 import DeviceCore
-import Glibc
 
 /// What tells this device from others.
 enum MachineIdentity {
@@ -8,23 +7,7 @@ enum MachineIdentity {
     /// A real board uses its MAC address, as the public demo does: after a power cut it comes back as itself and takes
     /// its old place at once. A simulated board may run several times on a machine, so it is another one each time.
     static func uid(isSimulated: Bool, directory: String = "/sys/class/net") -> [UInt8] {
-        let mac = macAddress(directory) ?? (0..<6).map { _ in UInt8.random(in: 0...255) }
+        let mac = HardwareAddress.find(directory) ?? (0..<6).map { _ in UInt8.random(in: 0...255) }
         return isSimulated ? mac + (0..<4).map { _ in UInt8.random(in: 0...255) } : mac
-    }
-
-    /// The address of the first network card by name that is hardware, not a bridge or a tunnel; among those, one that
-    /// the maker gave, because a locally administered address may be a random one that changes.
-    private static func macAddress(_ directory: String) -> [UInt8]? {
-        var best: (rank: Int, bytes: [UInt8])?
-        for name in SystemFile.names(in: directory) where name != "lo" {
-            guard let text = try? SystemFile.text("\(directory)/\(name)/address") else { continue }
-            let bytes = text.split(separator: ":").compactMap { UInt8($0, radix: 16) }
-            guard bytes.count == 6, let first = bytes.first, bytes.contains(where: { $0 != 0 }) else { continue }
-            let isUniversal = first & 0x02 == 0
-            let isHardware = access("\(directory)/\(name)/device", F_OK) == 0
-            let rank = (isUniversal ? 2 : 0) + (isHardware ? 1 : 0)
-            if rank > best?.rank ?? -1 { best = (rank, bytes) }
-        }
-        return best?.bytes
     }
 }
