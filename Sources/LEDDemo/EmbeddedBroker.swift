@@ -34,7 +34,12 @@ struct EmbeddedBroker: Sendable {
         routes.merge(broker.routes())
         routes.merge(
             OperationPages.routes(
-                isReady: { true }, metrics: { await broker.snapshot().metrics + (tls?.metrics ?? []) }))
+                isReady: {
+                    let isDraining = await broker.snapshot().isDraining
+                    return !isDraining && device()?.isConnected == true
+                },
+                details: { device()?.health ?? JSONObject() },
+                metrics: { await broker.snapshot().metrics + (device()?.metrics ?? []) + (tls?.metrics ?? []) }))
         let listener = try await HTTPListener.firstFree(address, defaultHost: defaultHost) {
             candidate throws(DeviceError) in
             try await HTTPListener.start(

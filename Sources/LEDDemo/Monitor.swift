@@ -18,7 +18,8 @@ struct Monitor: Sendable {
         let token = address.isLoopback ? nil : try AccessToken.load().value
         let listener = try await HTTPListener.start(
             on: address, eventLoop: eventLoop,
-            routes: OperationPages.routes(isReady: { client.isConnected }, metrics: { client.metrics }),
+            routes: OperationPages.routes(
+                isReady: { client.isConnected }, details: { client.health }, metrics: { client.metrics }),
             access: HTTPAccessPolicy(names: HostName.ownNames, token: token), logger: logger)
         return Monitor(listener: listener, token: token)
     }
