@@ -36,8 +36,8 @@ public struct SMQNodeReport: Hashable, Sendable {
     }
 
     /// A linked node. Its name ends with its address for clients, as in `kitchen 192.0.2.1:80`; where it listens on all
-    /// addresses, or its name tells none, `remote` is the one that its link comes from.
-    init(linked name: String, remote: String, _ status: NodeStatus) {
+    /// addresses, or its name tells none, `remote` is the one that its link comes from; nil where neither is known.
+    init?(linked name: String, remote: String, _ status: NodeStatus) {
         let last = name.split(separator: " ").last ?? ""
         let told = Endpoint(last, defaultPort: 0).flatMap { $0.port > 0 ? $0 : nil }
         let isAny = told?.address.bytes.allSatisfy { $0 == 0 } ?? true
@@ -46,7 +46,7 @@ public struct SMQNodeReport: Hashable, Sendable {
         } else if let address = IPAddress(remote) {
             self.init(told.map { .endpoint(Endpoint(address, port: $0.port)) } ?? .address(address), status)
         } else {
-            self.init(.endpoint(told ?? Endpoint(.loopback4, port: 0)), status)
+            return nil
         }
     }
 

@@ -15,7 +15,9 @@ struct SequenceRuns: Sendable, Hashable {
     /// Whether a number lies so far back in its run that it cannot be told.
     func isBelow(_ number: UInt64) -> Bool { window(of: number)?.isBelow(number) ?? false }
 
-    private func window(of number: UInt64) -> SequenceWindow? { place(of: number).map { windows[$0] } }  // safe: a place
+    private func window(of number: UInt64) -> SequenceWindow? {
+        place(of: number).map { windows[$0] }  // safe: a place of windows
+    }
 
     /// Notes a number; returns whether that changed anything.
     mutating func insert(_ number: UInt64) -> Bool {

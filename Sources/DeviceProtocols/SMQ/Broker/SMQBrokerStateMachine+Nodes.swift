@@ -19,8 +19,10 @@ extension SMQBrokerStateMachine {
         lastReport = now
         var reports = [SMQNodeReport(.own, own)]
         for link in links where link.isActive {
-            guard let status = link.status else { continue }
-            reports.append(SMQNodeReport(linked: link.name, remote: link.address, status))
+            guard let status = link.status,
+                let report = SMQNodeReport(linked: link.name, remote: link.address, status)
+            else { continue }
+            reports.append(report)
         }
         let message = SMQNodeReport.message(reports)
         let id = topics[topic].id
