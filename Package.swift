@@ -19,6 +19,8 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+/// Counts what is emitted, in tests.
+let metricsTestKit: Target.Dependency = .product(name: "MetricsTestKit", package: "swift-metrics")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -84,7 +86,7 @@ let package = Package(
             dependencies: ["DeviceCore", "DeviceProtocols", "DeviceTransport", nioCore, nioPosix, logging],
             swiftSettings: strict),
         .target(
-            name: "DeviceWeb", dependencies: ["CWebAssets", "DeviceTransport", nioCore],
+            name: "DeviceWeb", dependencies: ["CWebAssets", "DeviceCore", "DeviceTransport", nioCore],
             swiftSettings: strict),
         .target(name: "DeviceSimulator", dependencies: ["DeviceCore", "DeviceProtocols"], swiftSettings: strict),
         // A virtual LoRaWAN network, to try a gateway with.
@@ -149,6 +151,11 @@ let package = Package(
             name: "blink", dependencies: ["DeviceSDK", "DeviceSimulator"], path: "Examples/blink", swiftSettings: strict
         ),
 
+        .executableTarget(
+            name: "thermometer", dependencies: ["DeviceSDK", nioCore], path: "Examples/thermometer",
+            swiftSettings: strict
+        ),
+
         // Tests.
         // Sends and receives while Tests/Faults kills brokers and cuts cables.
         .executableTarget(
@@ -159,7 +166,8 @@ let package = Package(
             ],
             path: "Tests/FaultDevice", swiftSettings: strict),
         .target(
-            name: "TestSupport", dependencies: ["DeviceCore", nioCore, nioPosix], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["DeviceCore", "DeviceProtocols", "DeviceTransport", nioCore, nioPosix],
+            path: "Tests/TestSupport",
             swiftSettings: strict),
         .testTarget(name: "DeviceCoreTests", dependencies: ["DeviceCore", "TestSupport"], swiftSettings: strict),
         // Killed by its tests while it writes.
@@ -211,7 +219,8 @@ let package = Package(
             name: "LEDDemoTests",
             dependencies: [
                 "LEDDemo", "ClusterClient", "DeviceCore", "DeviceLua", "DeviceProtocols", "DeviceScripts", "DeviceSDK",
-                "DeviceSimulator", "DeviceTransport", "TestSupport", nioCore, nioPosix, logging, arguments,
+                "DeviceSimulator", "DeviceTransport", "TestSupport", nioCore, nioPosix, logging, lifecycle,
+                arguments,
             ],
             swiftSettings: strict),
         .testTarget(
@@ -251,7 +260,7 @@ let package = Package(
             dependencies: [
                 "ClusterClient", "DeliveryWriter", "Outbox", "SMQBroker", "DeviceTransport", "DeviceProtocols",
                 "DeviceCore",
-                "TestSupport", nioCore, nioPosix, logging,
+                "TestSupport", nioCore, nioPosix, logging, metricsTestKit,
             ],
             swiftSettings: strict),
     ],

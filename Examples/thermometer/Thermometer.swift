@@ -1,6 +1,7 @@
 // Publishes the processor's temperature every second, and prints what all devices publish.
 //     swift run thermometer smq://localhost:8080
 import DeviceSDK
+import NIOCore
 
 @main
 struct Thermometer {

@@ -89,6 +89,24 @@ final class ClusterKeeper {
 
     func measured(roundTrip: Duration, of attempt: UInt64) { machine.measured(roundTrip: roundTrip, of: attempt) }
 
+    /// Notes how nodes do; those that are not among the cluster's are passed over.
+    func reported(_ reports: [SMQNodeReport]) {
+        for report in reports {
+            let endpoint: Endpoint? =
+                switch report.place {
+                case .own: machine.endpoint
+                case .endpoint(let endpoint): endpoint
+                case .address(let address): onlyEndpoint(at: address)
+                }
+            if let endpoint { machine.report(report.status, of: endpoint, at: Self.now) }
+        }
+    }
+
+    private func onlyEndpoint(at address: IPAddress) -> Endpoint? {
+        let endpoints = machine.endpoints.filter { $0.address == address }
+        return endpoints.count == 1 ? endpoints.first : nil
+    }
+
     // MARK: Doing
 
     private func perform(_ new: [ClusterAction]) {

@@ -16,6 +16,9 @@ extension SMQClient {
         if configuration.outbox != nil { metrics += delivery.outboxMetrics }
         return metrics + [
             Metric(.gauge, "smq_client_connected", "Whether a session is open.", status.node == nil ? 0 : 1),
+            Metric(
+                .gauge, "smq_client_node", "1 for the node in use.", label: "node",
+                status.node.map { [(label: $0, value: 1)] } ?? []),
             Metric(.gauge, "smq_client_standby", "Whether a standby is ready.", status.standby == nil ? 0 : 1),
             Metric(.counter, "smq_client_sessions_total", "Sessions opened.", status.sessions),
             Metric(.counter, "smq_client_attempts_total", "Attempts to connect.", status.attempts),
@@ -25,6 +28,10 @@ extension SMQClient {
             Metric(
                 .gauge, "smq_client_last_gap_seconds", "Time without a session at the last move.", label: nil,
                 [("", last.map { Double($0.gap.wholeNanoseconds) / 1e9 } ?? 0)]),
+            Metric(
+                .gauge, "smq_client_longest_gap_seconds", "Longest time without a session, of the last moves.",
+                label: nil,
+                [("", status.recentMoves.map { Double($0.gap.wholeNanoseconds) / 1e9 }.max() ?? 0)]),
             Metric(.gauge, "smq_client_waiting_bytes", "Bytes that wait for the socket.", waiting),
             Metric(.counter, "smq_client_published_total", "Messages published.", published),
             Metric(.counter, "smq_client_received_total", "Messages received.", received),

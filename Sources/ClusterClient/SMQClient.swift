@@ -25,7 +25,7 @@ public final class SMQClient: Sendable {
     let delivery: DeliverySender
     let acknowledgements: AcknowledgementQueue
     let status = Locked(SMQClientStatus())
-    let meters = SMQClientMeters.shared
+    let meters: SMQClientMeters
     private let link = Locked(Link())
 
     /// A stream of events lasts as long as its reader.
@@ -36,8 +36,9 @@ public final class SMQClient: Sendable {
     struct Link {
         var channel: (any Channel)?
         var isFlushScheduled = false
-        /// Publishers that wait until the socket takes more.
-        var waiting: [CheckedContinuation<Void, Never>] = []
+        /// Publishers that wait until the socket takes more, by the order in which they came.
+        var waiting: [UInt64: CheckedContinuation<Void, Never>] = [:]
+        var nextPublisher: UInt64 = 0
         var events: [WeakEvents] = []
         var isRunning = false
         /// Whether something is to be delivered, or received, that is kept.
@@ -48,11 +49,18 @@ public final class SMQClient: Sendable {
     }
 
     /// Makes a client; nothing happens before ``run()``. Without an event loop it shares the process's own.
-    public init(
+    public convenience init(
         _ configuration: SMQClientConfiguration,
         eventLoop: (any EventLoop)? = nil,
         logger: Logger = Logger(label: "smq-client")
     ) {
+        self.init(configuration, eventLoop: eventLoop, logger: logger, meters: .shared)
+    }
+
+    init(
+        _ configuration: SMQClientConfiguration, eventLoop: (any EventLoop)?, logger: Logger, meters: SMQClientMeters
+    ) {
+        self.meters = meters
         self.configuration = configuration
         self.eventLoop = eventLoop ?? MultiThreadedEventLoopGroup.singleton.next()
         self.logger = logger
@@ -164,11 +172,15 @@ public final class SMQClient: Sendable {
     /// A name that is new in this session is resolved first, once; order is kept.
     ///
     /// - Throws: ``DeviceError``: `unavailable` while no session is open, `closed` for a peer of an earlier session,
-    ///   `refused` for a name that the broker does not permit, `limitExceeded` for what is too long or too much.
+    ///   `refused` for a name that the broker does not permit, `limitExceeded` for what is too long or too much, and `closed`
+    ///   when the task is cancelled while it waits.
     public func publish(
         _ payload: ByteBuffer, to destination: SMQDestination, subtopic: String? = nil
     ) async throws(DeviceError) {
-        while !(try enqueue(payload, destination, subtopic, limit: nil)) { await waitForSpace() }
+        while !(try enqueue(payload, destination, subtopic, limit: nil)) {
+            guard !Task.isCancelled else { throw DeviceError(.closed, "the publish was cancelled while it waited") }
+            await waitForSpace()
+        }
     }
 
     /// Publishes like ``publish(_:to:subtopic:)``, but fails with `limitExceeded` instead of waiting.
@@ -203,7 +215,9 @@ public final class SMQClient: Sendable {
 
     /// Publishes and waits for an answer that is sent to this client alone.
     ///
-    /// - Parameter matches: which answer is meant; the first that comes when nil.
+    /// - Parameters:
+    ///   - timeout: for all: the wait for the socket, and for the answer.
+    ///   - matches: which answer is meant; the first that comes when nil.
     /// - Throws: `timedOut` when none comes in time, and what publishing throws.
     public func request(
         _ payload: ByteBuffer, to destination: SMQDestination, subtopic: String? = nil, timeout: Duration = .seconds(5),
@@ -211,21 +225,25 @@ public final class SMQClient: Sendable {
     ) async throws(DeviceError) -> SMQMessage {
         let answers = subscribeToSelf()
         defer { answers.cancel() }
-        try await publish(payload, to: destination, subtopic: subtopic)
-        let answer = await withTaskGroup(of: SMQMessage?.self) { group in
-            group.addTask {
-                for await message in answers where matches?(message) ?? true { return message }
-                return nil
+        let first = await withTaskGroup(of: Result<SMQMessage?, DeviceError>.self) { group in
+            group.addTask { [self] in
+                do throws(DeviceError) {
+                    try await publish(payload, to: destination, subtopic: subtopic)
+                } catch {
+                    return .failure(error)
+                }
+                for await message in answers where matches?(message) ?? true { return .success(message) }
+                return .success(nil)
             }
             group.addTask {
                 try? await Task.sleep(for: timeout)
-                return nil
+                return .success(nil)
             }
             defer { group.cancelAll() }
-            return await group.next() ?? nil
+            return await group.next() ?? .success(nil)
         }
+        let answer = try first.get()
         if answer == nil, Task.isCancelled { throw DeviceError(.closed, "the request was cancelled") }
-        if Task.isCancelled, answer == nil { throw DeviceError(.closed, "the request was cancelled") }
         guard let answer else { throw DeviceError(.timedOut, "no answer came within \(timeout)") }
         return answer
     }
@@ -236,12 +254,16 @@ public final class SMQClient: Sendable {
 extension SMQClient {
     /// Lets publishers go on that wait for space, once there is some.
     func resumePublishers() {
-        let waiting = link.withLock { link -> [CheckedContinuation<Void, Never>] in
-            guard !link.waiting.isEmpty, !isFull else { return [] }
-            defer { link.waiting = [] }
+        let waiting = link.withLock { link -> [UInt64: CheckedContinuation<Void, Never>] in
+            guard !link.waiting.isEmpty, !isFull else { return [:] }
+            defer { link.waiting = [:] }
             return link.waiting
         }
-        for publisher in waiting { publisher.resume() }
+        Self.resume(waiting)
+    }
+
+    private static func resume(_ waiting: [UInt64: CheckedContinuation<Void, Never>]) {
+        for (_, publisher) in waiting.sorted(by: { $0.key < $1.key }) { publisher.resume() }
     }
 
     func scheduleFlush() {
@@ -263,14 +285,23 @@ extension SMQClient {
     private var isFull: Bool { state.withLock { $0.isFull } }
 
     private func waitForSpace() async {
-        await withCheckedContinuation { continuation in
-            let isWaiting = link.withLock { link in
-                // Asked again under this lock: a flush since would have woken nobody, and no other need come.
-                guard link.channel != nil, isFull else { return false }
-                link.waiting.append(continuation)
-                return true
+        let number = link.withLock { link in
+            link.nextPublisher += 1
+            return link.nextPublisher
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isWaiting = link.withLock { link in
+                    // Asked again under this lock: a flush since would have woken nobody, and no other need come. So for
+                    // a cancellation.
+                    guard link.channel != nil, isFull, !Task.isCancelled else { return false }
+                    link.waiting[number] = continuation
+                    return true
+                }
+                if !isWaiting { continuation.resume() }
             }
-            if !isWaiting { continuation.resume() }
+        } onCancel: {
+            link.withLock { $0.waiting.removeValue(forKey: number) }?.resume()
         }
     }
 
@@ -286,10 +317,10 @@ extension SMQClient {
     func sessionEnded() {
         let waiting = link.withLock { link in
             link.channel = nil
-            defer { link.waiting = [] }
+            defer { link.waiting = [:] }
             return link.waiting
         }
-        for publisher in waiting { publisher.resume() }
+        Self.resume(waiting)
         perform(state.withLock { $0.finish() })
     }
 

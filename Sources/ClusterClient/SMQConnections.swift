@@ -23,6 +23,8 @@ final class SMQConnections: ClusterConnections {
     /// The session that is being left, and the latest moment at which it ends.
     private var leaving: (attempt: UInt64, deadline: Scheduled<Void>)?
     private var isOver = false
+    /// What nodes report, for a policy that needs it.
+    private var reports: SMQSubscription?
     private var wasEverConnected = false
     /// The worst of a cycle in which nobody was ready: what going on is senseless for.
     private var finalError: DeviceError?
@@ -42,17 +44,38 @@ final class SMQConnections: ClusterConnections {
         self.ended = ended
     }
 
-    func start() { keeper.start() }
+    func start() {
+        if client.configuration.nodePolicy.needsReports { subscribeToReports() }
+        keeper.start()
+    }
+
+    /// The policy goes by what nodes report. A broker that tells nothing is none of this package's; then the policy
+    /// chooses by chance and a notice says so.
+    private func subscribeToReports() {
+        let bound = NIOLoopBound(self, eventLoop: client.eventLoop)
+        let sink = SubscriptionSink(receive: { bound.value.receiveReports($0) }, finish: {}, cancel: {})
+        reports = client.addSubscription(topic: SMQNodeReport.topic, subtopic: nil, sink: sink)
+    }
+
+    private func receiveReports(_ messages: [SMQMessage]) {
+        let session = client.state.withLock { $0.session }
+        // Of other brokers' clients anybody could publish there; and the node that is being left is not "this one" any more.
+        let last = messages.last { $0.publisher.id == SMQNodeReport.publisher && $0.publisher.session == session }
+        if let last { keeper.reported(SMQNodeReport.read(last.payload)) }
+    }
 
     /// Says goodbye everywhere, and ends.
     func stop(_ error: DeviceError? = nil) {
         guard !isOver else { return }
         isOver = true
         keeper.stop()
+        reports?.cancel()
+        reports = nil
         leaving?.deadline.cancel()
         for connection in connections.values { close(connection) }
         connections = [:]
-        client.status.withLock { ($0.node, $0.standby) = (nil, nil) }
+        client.setNode(nil)
+        client.status.withLock { $0.standby = nil }
         ended.succeed(error)
     }
 
@@ -173,7 +196,7 @@ final class SMQConnections: ClusterConnections {
 
     func ended(_ handler: SMQSessionHandler, _ end: SMQSessionEnd, wasCurrent: Bool, silence: Duration) {
         if wasCurrent {
-            client.status.withLock { $0.node = nil }
+            client.setNode(nil)
             client.count(end.cause)
             lost = (handler.node, end.cause, end.error.message, silence, ClusterKeeper.now)
         }

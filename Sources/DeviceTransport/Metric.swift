@@ -35,11 +35,16 @@ public struct Metric: Sendable {
         self.values = values
     }
 
+    private static func escaped(_ text: String) -> String {
+        guard text.contains(where: { $0 == "\\" || $0 == "\"" || $0 == "\n" }) else { return text }
+        return text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+    }
+
     /// The number in Prometheus' text format.
     public var text: String {
         var lines = "# HELP \(name) \(help)\n# TYPE \(name) \(kind.rawValue)\n"
         for (labelValue, value) in values {
-            let selector = label.map { "{\($0)=\"\(labelValue)\"}" } ?? ""
+            let selector = label.map { "{\($0)=\"\(Self.escaped(labelValue))\"}" } ?? ""
             let whole = Int64(exactly: value).map { "\($0)" } ?? "\(value)"
             lines += "\(name)\(selector) \(whole)\n"
         }

@@ -1,3 +1,4 @@
+public import DeviceCore
 public import DeviceTransport
 import NIOCore
 
@@ -7,14 +8,19 @@ public enum OperationPages {
     ///
     /// - Parameters:
     ///   - isReady: whether the program does its work; 503 and `"ready":false` when not.
+    ///   - details: more members of `/health`; `live` and `ready` come first.
     ///   - metrics: the numbers of this moment.
     public static func routes(
-        isReady: @escaping @Sendable () async -> Bool, metrics: @escaping @Sendable () async -> [Metric]
+        isReady: @escaping @Sendable () async -> Bool,
+        details: @escaping @Sendable () async -> JSONObject = { JSONObject() },
+        metrics: @escaping @Sendable () async -> [Metric]
     ) -> HTTPRoutes {
         var routes = HTTPRoutes()
         routes.page("/health") { _ in
             let ready = await isReady()
-            let body = ByteBuffer(string: "{\"live\":true,\"ready\":\(ready)}\n")
+            var members: JSONObject = ["live": true, "ready": .bool(ready)]
+            for (key, value) in await details() { members[key] = value }
+            let body = ByteBuffer(string: "\(JSONValue.object(members))\n")
             return HTTPResponse(status: ready ? 200 : 503, contentType: "application/json", body: body)
         }
         routes.page("/metrics") { _ in

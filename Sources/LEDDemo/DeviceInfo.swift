@@ -25,6 +25,8 @@ struct DeviceInfo: Sendable {
     var isSimulated: Bool
     /// How the device is connected; nil where there is one broker only, its own.
     var cluster: SMQClientStatus?
+    /// Kept messages that wait, and that were given up; nil where none are kept.
+    var kept: (waiting: UInt64, dropped: UInt64)?
 
     var payload: ByteBuffer {
         let leds = leds.map { led in
@@ -51,6 +53,7 @@ struct DeviceInfo: Sendable {
             text += ",\"last\":{\"from\":\(JSONWriter.quoted(last.from)),\"gap\":\(gap)"
             text += ",\"reason\":\(JSONWriter.quoted(last.reason))}"
         }
+        if let kept { text += ",\"waiting\":\(kept.waiting),\"dropped\":\(kept.dropped)" }
         return text + "}"
     }
 }

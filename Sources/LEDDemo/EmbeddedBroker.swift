@@ -37,8 +37,12 @@ struct EmbeddedBroker: Sendable {
         routes.merge(broker.statusRoutes(version: "0"))
         routes.merge(
             OperationPages.routes(
-                isReady: { await !broker.snapshot().isDraining },
-                metrics: { await broker.snapshot().metrics + (tls?.metrics ?? []) }))
+                isReady: {
+                    let isDraining = await broker.snapshot().isDraining
+                    return !isDraining && device()?.isConnected == true
+                },
+                details: { device()?.health ?? JSONObject() },
+                metrics: { await broker.snapshot().metrics + (device()?.metrics ?? []) + (tls?.metrics ?? []) }))
         if let apps { routes.merge(apps.routes) }
         let listener = try await HTTPListener.firstFree(address, defaultHost: defaultHost) {
             candidate throws(DeviceError) in

@@ -156,6 +156,8 @@ struct LEDDemo: Sendable {
             brokers: brokers, uid: options.uid ?? MachineIdentity.uid(isSimulated: board.simulated != nil),
             profile: options.profile)
         configuration.keepsStandby = options.keepsStandby
+        configuration.service = options.service
+        if let policy = options.policy { configuration.nodePolicy = policy.policy(client: configuration.uid) }
         if options.dns != nil || options.hostsFile != nil {
             var resolver = options.dns ?? ResolverConfiguration()
             if let file = options.hostsFile { resolver.hostsFile = file }

@@ -39,6 +39,24 @@ struct LEDDemoCommand: AsyncParsableCommand {
             valueName: "profile"))
     var profile: String?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            How a node is chosen: round-robin, random (default), least-connections, response-time, resource or sticky. \
+            Example: --policy least-connections
+            """,
+            valueName: "policy"))
+    var policy: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Find the nodes by SRV records of this service, with their ports, priorities and weights. Example: --service \
+            _smq._tcp --broker smq://example.com
+            """,
+            valueName: "service"))
+    var service: String?
+
     @Flag(
         help: """
             Keep a second session at another node, which takes over without a handshake. Example: --standby --profile \
@@ -247,7 +265,8 @@ struct LEDDemoCommand: AsyncParsableCommand {
     /// All flags, for the environment and the settings file.
     private static let flags: [FlagDescription] = [
         .list("broker"), .option("cluster"), .option("hosts"), .option("heartbeat"), .option("page"), .option("events"),
-        .option("profile"), .flag("standby"), .option("dns"), .option("listen"), .option("monitor"),
+        .option("profile"), .option("policy"), .option("service"), .flag("standby"), .option("dns"), .option("listen"),
+        .option("monitor"),
         .flag("lan"),
         .flag("open"), .option("board"), .list("led", separator: ";"), .option("button"), .option("on-exit"),
         .option("name"), .option("uid"), .option("tls-ca"), .option("tls-certificate"), .option("tls-key"),
@@ -292,6 +311,8 @@ struct LEDDemoCommand: AsyncParsableCommand {
                 .invalidArgument, "--profile \(name) is unknown", hint: "Use relaxed, normal or fast")
         }
         options.profile = profile
+        options.policy = try policy.map { text throws(DeviceError) in try NodePolicyName(setting: text) }
+        options.service = try service.map { text throws(DeviceError) in try ServiceName.check(text) }
         options.hostsFile = hosts
         options.heartbeat = try heartbeat.map { text throws(DeviceError) in try Heartbeat.rate(text) }
         options.page = page
@@ -302,6 +323,11 @@ struct LEDDemoCommand: AsyncParsableCommand {
         options.dns = try dns.map { text throws(DeviceError) in try ResolverConfiguration(servers: text) }
         if let listen { options.listen = try ListenAddress(listen) }
         if let monitor { options.monitor = try ListenAddress(monitor) }
+        if broker.isEmpty, cluster == nil, policy != nil || service != nil {
+            throw DeviceError(
+                .invalidArgument, "--policy and --service are for a device with --broker",
+                hint: "The embedded broker is the only node")
+        }
         if broker.isEmpty, page != nil {
             throw DeviceError(
                 .invalidArgument, "--page is for a device with --broker", hint: "The embedded broker has its own page")

@@ -7,6 +7,9 @@ import DeviceTransport
 struct LEDDemoOptions: Sendable {
     var brokers: [BrokerURL] = []
     var profile = ClusterProfile.normal
+    var policy: NodePolicyName?
+    /// For SRV records.
+    var service: String?
     var keepsStandby = false
     var dns: ResolverConfiguration?
     /// In place of /etc/hosts.

@@ -76,6 +76,7 @@ final class LEDDevice: Sendable {
             }
             group.addTask { [self] in for await command in commands { await obey(command) } }
             group.addTask { [self] in for await press in presses { await ask(press.led, nil, source: press.source) } }
+            group.addTask { [self] in await followKept() }
             group.addTask { [report] in for await count in watchers { report(.watchers(count)) } }
         }
     }
@@ -223,6 +224,22 @@ final class LEDDevice: Sendable {
         report(.warning(text))
     }
 
+    private var kept: (waiting: UInt64, dropped: UInt64)? {
+        guard client.configuration.outbox != nil else { return nil }
+        let counters = client.deliveryCounters
+        return (counters.messagesWaiting, counters.messagesGivenUp)
+    }
+
+    /// Pages show what waits and what was dropped: told anew when it has changed, but seldom.
+    private func followKept() async {
+        guard showsCluster, var last = kept else { return }
+        while (try? await Task.sleep(for: .seconds(5))) != nil {
+            guard let now = kept, now != last else { continue }
+            last = now
+            await describe(to: .topic(LEDContract.deviceTopic))
+        }
+    }
+
     /// The description as it is now.
     private var info: ByteBuffer {
         let items = leds.map { state in
@@ -232,7 +249,8 @@ final class LEDDevice: Sendable {
         }
         return DeviceInfo(
             address: client.address, name: name, leds: items, temperature: temperature.withLock { $0 }, board: board,
-            isSimulated: isSimulated, cluster: showsCluster ? client.currentStatus : nil
+            isSimulated: isSimulated, cluster: showsCluster ? client.currentStatus : nil,
+            kept: kept
         ).payload
     }
 }

@@ -16,7 +16,8 @@ struct Monitor: Sendable {
         on address: ListenAddress, client: SMQClient, apps: AppPages?, eventLoop: any EventLoop, logger: Logger
     ) async throws(DeviceError) -> Monitor {
         let token = address.isLoopback ? nil : try AccessToken.load().value
-        var routes = OperationPages.routes(isReady: { client.isConnected }, metrics: { client.metrics })
+        var routes = OperationPages.routes(
+            isReady: { client.isConnected }, details: { client.health }, metrics: { client.metrics })
         if let apps { routes.merge(apps.routes) }
         let listener = try await HTTPListener.start(
             on: address, eventLoop: eventLoop,

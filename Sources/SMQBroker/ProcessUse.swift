@@ -8,6 +8,8 @@ struct ProcessUse {
     private(set) var processor: UInt16 = 0
     /// Resident bytes.
     private(set) var memory: UInt64 = 0
+    /// Thousandths of the machine's memory that are in use, by whatever process; 0 where the kernel does not tell.
+    private(set) var memoryShare: UInt16 = 0
     private var last: (time: MonotonicTime, used: Int64)?
 
     /// Looks at the process. Cheap enough for twice a second; more often it does nothing.
@@ -23,6 +25,19 @@ struct ProcessUse {
         last = (now, used)
         let pages = (try? SystemFile.text("/proc/self/statm"))?.split(separator: " ").dropFirst().first
         memory = (pages.flatMap { UInt64($0) } ?? 0) &* UInt64(clamping: sysconf(Int32(_SC_PAGESIZE)))
+        memoryShare = Self.memoryShare((try? SystemFile.text("/proc/meminfo")) ?? "")
+    }
+
+    /// From the text of /proc/meminfo. What is available counts what the kernel would give back, such as its cache.
+    static func memoryShare(_ text: String) -> UInt16 {
+        func kilobytes(_ key: String) -> Double? {
+            let line = text.split(separator: "\n").first { $0.hasPrefix(key) }
+            return line?.split(separator: " ").dropFirst().first.flatMap { Double($0) }
+        }
+        guard let total = kilobytes("MemTotal:"), let available = kilobytes("MemAvailable:"), total > 0 else {
+            return 0
+        }
+        return UInt16(min(max(1 - available / total, 0), 1) * 1000)  // safe: within 0 to 1,000
     }
 }
 

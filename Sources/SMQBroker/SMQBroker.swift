@@ -24,6 +24,8 @@ public final class SMQBroker: Sendable {
         public var permit: Permit?
         /// Nil for a broker that stands alone.
         public var cluster: Cluster?
+        /// Shares to report in place of those measured, in thousandths; for tests that need several loads in one process.
+        package var load: (@Sendable () -> (processor: UInt16, memoryShare: UInt16))?
 
         /// Accepts everybody, with the default limits.
         public init() {}
@@ -42,7 +44,7 @@ public final class SMQBroker: Sendable {
         /// Time since the start.
         public var uptime: Duration = .zero
         /// This process's use of the machine.
-        public var process = SMQNodeStatus()
+        public var process = NodeStatus()
         /// Publishes a second read from clients, and queued to them, lately.
         public var rates = (received: 0.0, delivered: 0.0)
         /// The cluster; nil for a broker that stands alone.

@@ -22,6 +22,7 @@ final class SMQBrokerCore {
     private var confirmationTimer: Scheduled<Void>?
     private let started = SMQBrokerCore.now
     private var use = ProcessUse()
+    private let load: (@Sendable () -> (processor: UInt16, memoryShare: UInt16))?
     private var rates = RateMeter()
 
     /// Where a link came from, and who is there.
@@ -37,6 +38,7 @@ final class SMQBrokerCore {
             limits: configuration.limits, authenticates: configuration.authenticate != nil,
             permit: configuration.permit, cluster: configuration.cluster?.settings)
         cluster = configuration.cluster
+        load = configuration.load
         authenticate = configuration.authenticate
         self.eventLoop = eventLoop
         self.logger = logger
@@ -128,6 +130,7 @@ final class SMQBrokerCore {
             let core = bound.value
             core.machine.tick(now: Self.now)
             core.rates.sample(core.machine.statistics, now: Self.now)
+            if core.machine.hasNodeReaders { core.machine.tellNodes(core.status, now: Self.now) }
             core.settle()
         }
     }
@@ -139,11 +142,12 @@ final class SMQBrokerCore {
             cluster: clusterSnapshot, statistics: machine.statistics)
     }
 
-    private var status: SMQNodeStatus {
+    private var status: NodeStatus {
         use.sample(now: Self.now)
-        return SMQNodeStatus(
-            clients: UInt32(clamping: machine.clientCount), processor: use.processor, memory: use.memory,
-            isDraining: machine.isDraining)
+        let load = load?() ?? (processor: use.processor, memoryShare: use.memoryShare)
+        return NodeStatus(
+            clients: UInt32(clamping: machine.clientCount), processor: load.processor, memory: use.memory,
+            memoryShare: load.memoryShare, isDraining: machine.isDraining)
     }
 
     // MARK: Links

@@ -183,6 +183,8 @@ final class Fleet: Sendable {
             brokers: options.brokers, uid: Array(name.utf8), profile: options.profile)
         configuration.resolver = options.resolver
         configuration.keepsStandby = options.keepsStandby
+        configuration.service = options.service
+        configuration.nodePolicy = options.policy.policy(client: configuration.uid)
         configuration.tls = options.tls
         configuration.outgoingBytes = 64 << 10
         configuration.pendingMessages = 100

@@ -56,6 +56,24 @@ struct FleetCommand: AsyncParsableCommand {
             "How soon a silent node is left: relaxed (75 s), normal (4.5 s), fast (0.4 s).", valueName: "profile"))
     var profile = "normal"
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            How a node is chosen: round-robin, random, least-connections, response-time, resource or sticky. \
+            Example: --policy least-connections
+            """,
+            valueName: "policy"))
+    var policy = "random"
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Find the nodes by SRV records of this service, with their ports, priorities and weights. Example: --service \
+            _smq._tcp --broker smq://example.com
+            """,
+            valueName: "service"))
+    var service: String?
+
     @Flag(help: "Each device keeps a second session at another node.")
     var standby = false
 
@@ -116,7 +134,8 @@ struct FleetCommand: AsyncParsableCommand {
     /// All flags, for the environment and the settings file.
     private static let flags: [FlagDescription] = [
         .option("devices"), .list("broker"), .list("receiver"), .option("dns"), .option("hosts"), .option("profile"),
-        .flag("standby"), .option("seed"), .option("ramp"), .option("every"), .option("for"), .option("scenario"),
+        .option("policy"), .option("service"), .flag("standby"), .option("seed"), .option("ramp"), .option("every"),
+        .option("for"), .option("scenario"),
         .option("delivery"), .option("state"), .option("threads"), .option("tls-ca"), .option("json"), .option("svg"),
         .option("config"),
     ]
@@ -183,6 +202,8 @@ struct FleetCommand: AsyncParsableCommand {
                 hint: "Example: --json fleet.json")
         }
         options.profile = profile
+        options.policy = try NodePolicyName(setting: policy)
+        options.service = try service.map { text throws(DeviceError) in try ServiceName.check(text) }
         options.keepsStandby = standby
         options.plan.seed = seed
         options.plan.ramp = try DurationText.parse(ramp)

@@ -13,7 +13,8 @@ enum FleetNodes {
         var failure: DeviceError?
         for url in options.brokers {
             do throws(DeviceError) {
-                let resolution = try await resolver.resolve(ResolverTarget(url.host, port: url.port))
+                let resolution = try await resolver.resolve(
+                    ResolverTarget(url.host, port: url.port, service: options.service))
                 for record in resolution.endpoints where !found.contains(where: { $0.endpoint == record.endpoint }) {
                     found.append((url, record.endpoint))
                 }

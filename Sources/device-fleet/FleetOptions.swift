@@ -10,6 +10,9 @@ struct FleetOptions: Sendable {
     var receivers: [BrokerURL] = []
     var resolver: NameResolver?
     var profile = ClusterProfile.normal
+    var policy = NodePolicyName.random
+    /// For SRV records.
+    var service: String?
     var keepsStandby = false
     var plan = DevicePlan.Settings()
     /// From the first arrival to the last action; nil until a signal.

@@ -131,6 +131,38 @@ import Testing
         await node.stop()
     }
 
+    /// A broker that reads nothing holds nobody who has been cancelled, or has waited long enough.
+    @Test func cancelledAndLatePublishersDoNotWait() async throws {
+        let hangUp = BoundedStream<Void>(limit: 1)
+        let server = try await FakeServer.start { connection in
+            try await connection.serveHandshake(etid: 9)
+            try await connection.stopReading()
+            for await _ in hangUp { break }
+        }
+        let client = try await TestClient.connected(server.port) {
+            $0.outgoingBytes = 10_000
+            $0.liveness.pingAfter = .seconds(600)
+        }
+        let peer = SMQDestination.peer(SMQPeer(id: 3, session: 1))
+        let publishing = Task { () -> DeviceError? in
+            do throws(DeviceError) {
+                while true { try await client.client.publish(ByteBuffer(repeating: 7, count: 50_000), to: peer) }
+            } catch {
+                return error
+            }
+        }
+        try await eventually("the queue is full") { client.client.state.withLock { $0.outgoingBytes } > 10_000 }
+        let late = await #expect(throws: DeviceError.self) {
+            try await within { try await client.client.request(payload("?"), to: peer, timeout: .milliseconds(50)) }
+        }
+        #expect(late?.code == .timedOut)
+        publishing.cancel()
+        #expect(try await within { await publishing.value }?.code == .closed)
+        hangUp.send(())
+        try await client.stop()
+        await server.stop()
+    }
+
     /// Publishers that wait when the session ends are told, not forgotten.
     @Test func theEndOfASessionWakesPublishers() async throws {
         let hangUp = BoundedStream<Void>(limit: 1)

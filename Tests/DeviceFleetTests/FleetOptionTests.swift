@@ -18,11 +18,13 @@ import Testing
         let options = try options(
             """
             --devices 5000 --broker smq://127.0.0.1:1 --broker smq://127.0.0.2:1 --seed 9 --ramp 500ms --every 2s \
-            --for 1m --scenario leds --profile fast --standby --threads 2 --receiver smq://127.0.0.1:1
+            --for 1m --scenario leds --profile fast --standby --threads 2 --receiver smq://127.0.0.1:1 \
+            --policy sticky --service _smq._tcp
             """)
         #expect(options.devices == 5000 && options.brokers.count == 2 && options.receivers.count == 1)
         #expect(options.plan.seed == 9 && options.plan.ramp == .milliseconds(500) && options.plan.every == .seconds(2))
         #expect(options.duration == .seconds(60) && options.plan.scenario == .leds && options.profile == .fast)
+        #expect(options.policy == .sticky && options.service == "_smq._tcp")
         #expect(options.keepsStandby && options.threads == 2 && options.delivery == .live)
     }
 
@@ -31,7 +33,7 @@ import Testing
         "--broker smq://h --scenario rain", "--broker smq://h --delivery later", "--broker smq://h --delivery broker",
         "--broker smq://h --delivery broker --state x --devices 501", "--broker smq://h --threads 0",
         "--broker smq://h --every 1ms", "--broker smq://h --ramp soon", "--broker smq://h --profile quick",
-        "--broker smq://h --json true",
+        "--broker smq://h --json true", "--broker smq://h --policy best", "--broker smq://h --service smq",
     ])
     func whatMakesNoSenseIsRefused(_ arguments: String) {
         let error = #expect(throws: DeviceError.self) { try options(arguments) }

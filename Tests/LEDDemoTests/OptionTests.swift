@@ -1,5 +1,6 @@
 import ArgumentParser
 import DeviceCore
+import DeviceProtocols
 import DeviceSDK
 import DeviceSimulator
 import Glibc
@@ -43,6 +44,8 @@ import Testing
         (["--cluster", "1"], "not possible"), (["--cluster", "2", "--lan"], "this machine alone"),
         (["--cluster", "2", "--broker", "smq://a"], "its own brokers"), (["--heartbeat", "often"], "no rate"),
         (["--page", "http://a/"], "with --broker"),
+        (["--broker", "smq://a", "--policy", "best"], "least-connections"), (["--policy", "random"], "with --broker"),
+        (["--broker", "smq://a", "--service", "smq"], "_smq._tcp"),
         (["--button", "line=pin18,led=9"], "there are 4 LEDs"), (["--uid", "short"], "6 to 255 bytes"),
     ])
     func wrongCommandLinesAreExplained(_ arguments: [String], _ part: String) async throws {
@@ -84,6 +87,14 @@ import Testing
         #expect(options.cluster == nil)
         #expect(options.hostsFile == "/x")
         #expect(options.heartbeat == 20)
+    }
+
+    @Test(arguments: NodePolicyName.allCases) func policiesAndServicesAreTaken(_ policy: NodePolicyName) throws {
+        let options = try LEDDemoCommand.parse(
+            ["--broker", "smq://a", "--policy", policy.rawValue, "--service", "_smq._tcp"]
+        ).options()
+        #expect(options.policy == policy && options.service == "_smq._tcp")
+        #expect(policy.policy(client: [1]).name == policy.rawValue)
     }
 
     @Test func uidIsTaken() throws {

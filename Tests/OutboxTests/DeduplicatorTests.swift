@@ -40,6 +40,9 @@ import Testing
     @Test func whatIsBelowTheWindowIsTakenForADuplicateAndCounted() async throws {
         let directory = try TemporaryDirectory()
         let seen = try await Deduplicator.open(directory: directory("seen"))
+        for sequence in stride(from: UInt64(1), through: 5000, by: 1000) {
+            seen.complete(MessageID(source: 1, epoch: 1, sequence: sequence))
+        }
         seen.complete(MessageID(source: 1, epoch: 1, sequence: 5000))
         #expect(seen.admit(MessageID(source: 1, epoch: 1, sequence: 5000 - 1024)) == .duplicate)
         #expect(seen.counters.belowWindow == 1)
@@ -47,6 +50,43 @@ import Testing
         // The same number of an earlier start is another message.
         #expect(seen.admit(MessageID(source: 1, epoch: 0, sequence: 5000)) == .new)
         try await seen.close()
+    }
+
+    /// Somebody sends numbers far ahead under a device's identity: what the device sends is received all the same, once.
+    @Test func aWrongNumberFarAheadTurnsNothingIntoOldMessages() async throws {
+        let directory = try TemporaryDirectory()
+        var seen = try await Deduplicator.open(directory: directory("seen"))
+        func id(_ sequence: UInt64) -> MessageID { MessageID(source: 1, epoch: 1, sequence: sequence) }
+        // Before the first message of an epoch as well.
+        seen.complete(id(.max))
+        for sequence in UInt64(1)...3000 {
+            #expect(seen.admit(id(sequence)) == .new)
+            seen.complete(id(sequence))
+            if sequence % 100 == 0 { seen.complete(id(sequence * 1_000_000)) }
+            if sequence == 1500 {
+                try await seen.close()
+                seen = try await Deduplicator.open(directory: directory("seen"))
+            }
+            #expect(seen.admit(id(sequence)) == .duplicate)
+        }
+        // A copy from the beginning that a frozen node has kept.
+        #expect(seen.admit(id(7)) == .duplicate && seen.counters.belowWindow == 1)
+        try await seen.close()
+    }
+
+    /// A sender that gave up thousands of messages: both runs are known, what lies between was never seen.
+    @Test func aSendersOwnJumpIsNoLoss() {
+        var runs = SequenceRuns()
+        for number in Array(UInt64(1)...50) + Array(20_000...25_000) {
+            #expect(!runs.contains(number))
+            let isNew = runs.insert(number)
+            #expect(isNew)
+        }
+        #expect(runs.windows.count == 2)
+        for number in [UInt64(1), 50, 20_000, 21_000, 25_000] { #expect(runs.contains(number)) }
+        for number in [UInt64(51), 19_000, 25_001, 99_000] { #expect(!runs.contains(number)) }
+        for step in UInt64(1)...100 { _ = runs.insert(step * 1_000_000) }
+        #expect(runs.windows.count == SequenceRuns.limit)
     }
 
     @Test func theSourceHeardOfLongestAgoIsForgottenAlsoAcrossRestarts() async throws {

@@ -33,8 +33,9 @@ test("our own devices' extra keys", () => {
 test("how a device reaches its cluster", () => {
   const cluster = { node: "smq://a (10.0.0.1:80)", standby: "smq://b", moves: 2,
     last: { from: "smq://c", gap: 12, reason: "the connection was lost" } };
-  assert.deepEqual(parse({ cluster }).cluster, { ...cluster });
-  assert.deepEqual(parse({ cluster: { node: "n", moves: 0 } }).cluster, { node: "n", moves: 0, standby: null, last: null });
+  assert.deepEqual(parse({ cluster }).cluster, { ...cluster, waiting: 0, dropped: 0 });
+  assert.deepEqual(parse({ cluster: { node: "n", moves: 0, waiting: 3, dropped: "x" } }).cluster,
+    { node: "n", moves: 0, standby: null, last: null, waiting: 3, dropped: 0 });
   // Wrong text costs the line, not the device.
   for (const bad of [1, [], "x", {}, { node: 1, moves: 0 }, { node: "n" }, { node: "n", moves: -1 }, { node: "n", moves: "2" }]) {
     assert.equal(parse({ cluster: bad }).cluster, null);

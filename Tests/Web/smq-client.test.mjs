@@ -225,6 +225,34 @@ test("queued data is a copy, and a full socket drops instead of growing", () => 
   assert.equal(fake.client.stats.droppedFull, 1);
 });
 
+test("who may not subscribe to a topic may still publish to it, and the other way round", () => {
+  const fake = setUp();
+  fake.open();
+  fake.client.subscribe("/out", () => {});
+  fake.client.publish("1", "/out");
+  fake.ws.take();
+  fake.ws.receive(broker.suback(0, "/out", 1));
+  assert.equal(fake.client.pending, 1);
+  fake.ws.take();
+  fake.ws.receive(broker.createack(6, "/out"));
+  assert.deepEqual([fake.client.pending, fake.client.stats.sent, fake.client.stats.droppedDenied], [0, 1, 0]);
+  // A Create that was on its way already is not sent again, and its answer counts.
+  fake.client.publish("1", "/both");
+  fake.client.subscribe("/both", () => {});
+  fake.ws.take();
+  fake.ws.receive(broker.suback(0, "/both", 1));
+  assert.deepEqual(fake.ws.take(), []);
+  fake.ws.receive(broker.createack(7, "/both"));
+  assert.deepEqual([fake.client.pending, fake.client.stats.sent], [0, 2]);
+  const heard = [];
+  fake.client.publish("1", "/in");
+  fake.client.subscribe("/in", (message) => heard.push(message));
+  fake.ws.receive(broker.createack(0, "/in", 1));
+  fake.ws.receive(broker.suback(8, "/in"));
+  fake.ws.receive(broker.publish(8, 2, 0, "x"));
+  assert.deepEqual([heard.length, fake.client.stats.droppedDenied], [1, 1]);
+});
+
 test("denied topics and sub-topics are told, and what waited for them is dropped", () => {
   const fake = setUp();
   fake.open();

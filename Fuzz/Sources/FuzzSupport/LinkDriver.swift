@@ -76,7 +76,7 @@ public struct LinkDriver {
         case 10: link(index, .serverMessage, &input)
         case 11: node(index, .confirmed(UInt32(input.byte() & 15)))
         case 12: node(index, .confirm(UInt32(input.byte())))
-        case 13: node(index, .status(SMQNodeStatus(clients: UInt32(input.byte()))))
+        case 13: node(index, .status(NodeStatus(clients: UInt32(input.byte()))))
         case 14: control(index, UInt16(input.byte() & 7), input.piece())
         case 15: raw(index, input.piece())
         case 16: client(index) { $0.writeSMQ(.subscribe, text: Self.name(input.byte())) }
@@ -90,7 +90,7 @@ public struct LinkDriver {
         case 24: if clients.indices.contains(index) { broker.detach(clients.remove(at: index)) }
         case 25:
             now = now + .milliseconds(Int(input.byte()) * 10)
-            broker.tickLinks(status: SMQNodeStatus(), now: now)
+            broker.tickLinks(status: NodeStatus(), now: now)
         case 26:
             now = now + .milliseconds(Int(input.byte()) * 100)
             broker.tick(now: now)

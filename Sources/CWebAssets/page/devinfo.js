@@ -86,8 +86,9 @@ function readCluster(cluster) {
   const node = text(own(cluster, "node")), moves = own(cluster, "moves"), last = own(cluster, "last");
   if (node === null || !isInteger(moves, 0, Number.MAX_SAFE_INTEGER)) return null;
   const gap = isObject(last) ? own(last, "gap") : null;
+  const count = (name) => (isInteger(own(cluster, name), 0, Number.MAX_SAFE_INTEGER) ? own(cluster, name) : 0);
   return {
-    node, moves, standby: text(own(cluster, "standby")),
+    node, moves, waiting: count("waiting"), dropped: count("dropped"), standby: text(own(cluster, "standby")),
     last: isInteger(gap, 0, 1e12) ? { gap, from: text(own(last, "from")), reason: text(own(last, "reason")) } : null,
   };
 }

@@ -60,6 +60,7 @@ export class SMQClient extends EventTarget {
   #observedIds = new Map(); // id -> handler; this connection only
   #topics = new Book(); #subtopics = new Book(); // names and numbers of this connection
   #subscribed = new Set(); // topics with a Subscribe sent on this connection
+  #created = new Set(); // topics with a Create sent on this connection
   #pending = new Queue();
 
   /**
@@ -324,6 +325,7 @@ export class SMQClient extends EventTarget {
     this.#topics.clear();
     this.#subtopics.clear();
     this.#subscribed.clear();
+    this.#created.clear();
     this.#observedIds.clear();
     if (this.#everConnected) this.stats.droppedLost += this.#pending.drop(() => true);
     if (!ws) return;
@@ -355,9 +357,19 @@ export class SMQClient extends EventTarget {
   }
 
   #resolved(book, { ok, id, name }, what, isSubscription = false) {
+    if (!ok && isSubscription) {
+      // To listen and to speak are permitted apart: what waits to be sent asks for itself.
+      this.#subscribed.delete(name);
+      if (!this.#created.has(name)) {
+        book.refuse(name);
+        if (this.#pending.has(name) || this.#observedNames.has(name)) this.#create(name);
+      }
+      return this.#emit("denied", { what, name });
+    }
     if (!ok) {
-      book.refuse(name);
-      if (isSubscription) this.#subscribed.delete(name);
+      this.#created.delete(name);
+      // A Suback on its way still brings the number.
+      if (what !== "topic" || !this.#subscribed.has(name)) book.refuse(name);
       const key = what === "topic" ? "topic" : "subtopic";
       this.stats.droppedDenied += this.#pending.drop((entry) => entry[key] === name);
       return this.#emit("denied", { what, name });
@@ -424,7 +436,11 @@ export class SMQClient extends EventTarget {
     this.#send(encode.observe(id));
   }
 
-  #create(topic) { if (this.#topics.asked(topic)) this.#send(encode.create(topic)); }
+  #create(topic) {
+    if (!this.#topics.asked(topic)) return;
+    this.#created.add(topic);
+    this.#send(encode.create(topic));
+  }
   #createSub(subtopic) { if (this.#subtopics.asked(subtopic)) this.#send(encode.createsub(subtopic)); }
 
   #ask({ topic, subtopic }) {

@@ -209,6 +209,8 @@ export class View {
     const times = cluster.moves === 1 ? "moved once" : `moved ${cluster.moves} times`;
     const last = cluster.last ? `, last without a node for ${gapText(cluster.last.gap)}` : "";
     setText($("cluster-moves"), cluster.moves === 0 ? "" : times + last);
+    const kept = [cluster.waiting && `${cluster.waiting} kept`, cluster.dropped && `${cluster.dropped} given up`];
+    setText($("cluster-kept"), kept.some(Boolean) ? `messages: ${kept.filter(Boolean).join(", ")}` : "");
     setAttribute($("cluster-moves"), "title", cluster.last
       ? [cluster.last.reason, cluster.last.from && `before: ${cluster.last.from}`].filter(Boolean).join("; ") : "");
   }

@@ -57,12 +57,6 @@ extension AttemptScheduler {
         return [wait(max(.zero, time) * Double.random(in: 0...1, using: &random), .drain, at: now)]
     }
 
-    /// Something gives hope, for example a network that came up: a wait ends now, but not sooner than the window allows.
-    public mutating func hurry(at now: MonotonicTime) -> [AttemptAction] {
-        guard case .waiting = state else { return [] }
-        return choose()
-    }
-
     /// Handles deadlines, staggers and waits that are due.
     public mutating func tick(
         at now: MonotonicTime, using random: inout some RandomNumberGenerator

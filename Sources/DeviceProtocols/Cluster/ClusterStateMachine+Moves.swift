@@ -79,6 +79,7 @@ extension ClusterStateMachine {
                 if case .timedOut(let phase) = failure { result.append(.gaveUp(endpoint, phase)) }
             case .adopt(let attempt, let endpoint) where role == .active:
                 isForgiven = false
+                hasHadSession = true
                 absences = 0
                 isAdopted = true
                 result.append(.adopt(attempt: attempt, endpoint, replacing: old))
@@ -119,7 +120,20 @@ extension ClusterStateMachine {
         var endpoints = candidates.endpoints
         if role == .standby { endpoints.removeAll { isOneNode($0, active.session?.endpoint) } }
         let actions = self[role].candidates(endpoints, at: now, using: &random)
-        return (candidates.notice.map { [.notice($0)] } ?? []) + translate(actions, of: role, at: now, using: &random)
+        untoldNotice = candidates.notice ?? untoldNotice
+        return (hasHadSession ? tellMissing(at: now) : []) + translate(actions, of: role, at: now, using: &random)
+    }
+
+    /// Says, once, that the policy has nothing to go by.
+    mutating func tellMissing(at now: MonotonicTime) -> [ClusterAction] {
+        guard let notice = untoldNotice else { return [] }
+        untoldNotice = nil
+        return isMissing(at: now) ? [.notice(notice)] : []
+    }
+
+    private func isMissing(at now: MonotonicTime) -> Bool {
+        settings.policy.needsReports
+            ? !chooser.hasReports(at: now) : !chooser.endpoints.contains { chooser.roundTrip(of: $0) != nil }
     }
 
     // MARK: Nodes with two addresses

@@ -38,6 +38,10 @@ public struct ClusterStateMachine: Sendable {
     var absences = 0
     /// Whether the session in use has lasted long enough for its node to be forgiven.
     var isForgiven = false
+    /// Whether there was a session: before it, no policy has anything to go by.
+    var hasHadSession = false
+    /// What is to be said about the policy once there was a session, if it then still holds.
+    var untoldNotice: String?
     /// Addresses that turned out to be one node.
     var aliases: [Set<Endpoint>] = []
 
@@ -97,6 +101,7 @@ public struct ClusterStateMachine: Sendable {
         isResolving = false
         resolveAt = now + max(.seconds(1), timeLeft)
         let before = chooser.endpoints
+        let leftOut = chooser.leftOut
         // The node in use stays known, with what is known about it, until it is left.
         var records = records
         let current = active.session?.endpoint
@@ -104,6 +109,9 @@ public struct ClusterStateMachine: Sendable {
         if let current, isAbsent { records.append(ResolvedEndpoint(current, target: "")) }
         chooser.update(records)
         var actions: [ClusterAction] = []
+        if chooser.leftOut > 0, leftOut == 0 {
+            actions.append(.notice("\(chooser.leftOut) nodes are left out: there are more than \(chooser.limit)"))
+        }
         let isChanged = before != chooser.endpoints
         for role in Role.allCases where self[role].isChoosing || (isChanged && self[role].isRacing) {
             actions += offer(role, at: now, using: &random)
@@ -159,7 +167,9 @@ public struct ClusterStateMachine: Sendable {
     }
 
     /// A node says how it is.
-    public mutating func report(_ status: NodeStatus, of endpoint: Endpoint) { chooser.report(status, of: endpoint) }
+    public mutating func report(_ status: NodeStatus, of endpoint: Endpoint, at now: MonotonicTime) {
+        chooser.report(status, of: endpoint, at: now)
+    }
 
     /// An attempt failed, or a session was lost.
     public mutating func failed(
@@ -211,6 +221,7 @@ public struct ClusterStateMachine: Sendable {
         if let session = active.session, !isForgiven, now >= session.since + settings.attempts.stableAfter {
             isForgiven = true
             chooser.lasted(session.endpoint)
+            actions += tellMissing(at: now)
         }
         for role in Role.allCases where self[role].nextDeadline <= now {
             actions += translate(self[role].tick(at: now, using: &random), of: role, at: now, using: &random)

@@ -7,7 +7,8 @@ public import DeviceCore
 public struct NodeChooser: Sendable {
     struct Node: Sendable {
         var record: ResolvedEndpoint
-        var status = NodeStatus()
+        /// The last report, and when it came.
+        var report: (status: NodeStatus, at: MonotonicTime)?
         var roundTrip: Duration?
         var penalty = NodePenalty()
     }
@@ -56,9 +57,19 @@ public struct NodeChooser: Sendable {
         return known.keys.sorted(by: Self.isBefore)
     }
 
-    /// Notes what a node reports. What it leaves out is forgotten.
-    public mutating func report(_ status: NodeStatus, of endpoint: Endpoint) {
-        change(endpoint) { $0.status = status }
+    /// How long a report counts: a node that stopped to report may have any number of clients by now.
+    public static let reportLifetime = Duration.seconds(30)
+
+    /// Notes what a node reports.
+    public mutating func report(_ status: NodeStatus, of endpoint: Endpoint, at now: MonotonicTime) {
+        change(endpoint) { $0.report = (status, now) }
+    }
+
+    /// Whether some node's report counts now.
+    public func hasReports(at now: MonotonicTime) -> Bool { nodes.contains { Self.status(of: $0, at: now) != nil } }
+
+    private static func status(of node: Node, at now: MonotonicTime) -> NodeStatus? {
+        node.report.flatMap { now - $0.at <= reportLifetime ? $0.status : nil }
     }
 
     /// Notes the time between a ping and its answer; it counts for a fifth.
@@ -109,6 +120,9 @@ public struct NodeChooser: Sendable {
             let penalty = node.penalty.value(at: now, halfLife: halfLife)
             if avoiding.contains(node.record.endpoint) {
                 others.append((penalty + NodePenalty.limit * 2, node))
+            } else if Self.status(of: node, at: now)?.isDraining == true {
+                // It takes nobody; but the report may be old, and the others worse.
+                others.append((penalty + NodePenalty.limit, node))
             } else if penalty > NodePenalty.threshold {
                 others.append((penalty, node))
             } else {
@@ -120,7 +134,7 @@ public struct NodeChooser: Sendable {
         var isFirst = true
         for priority in well.keys.sorted() {
             let group = (well[priority] ?? []).sorted { Self.isBefore($0.record.endpoint, $1.record.endpoint) }
-            let order = ask(group, isChoice: isFirst, using: &random)
+            let order = ask(group, isChoice: isFirst, at: now, using: &random)
             if isFirst { result.notice = notice(order) }
             result.endpoints += order.indices.map { group[$0].record.endpoint }  // safe: ask checked them
             isFirst = false
@@ -131,11 +145,12 @@ public struct NodeChooser: Sendable {
 
     /// Asks the policy, and does not trust it: every node comes once.
     private mutating func ask(
-        _ group: [Node], isChoice: Bool, using random: inout some RandomNumberGenerator
+        _ group: [Node], isChoice: Bool, at now: MonotonicTime, using random: inout some RandomNumberGenerator
     ) -> NodeOrder {
         let views = group.map { node in
             NodeView(
-                node.record.endpoint, weight: node.record.weight, status: node.status, roundTrip: node.roundTrip)
+                node.record.endpoint, weight: node.record.weight, status: Self.status(of: node, at: now),
+                roundTrip: node.roundTrip)
         }
         var order = policy.order(views, isChoice: isChoice, using: &random)
         var seen: Set<Int> = []

@@ -54,6 +54,8 @@ public struct RandomPolicy: NodePolicy {
 public struct LeastConnectionsPolicy: NodePolicy {
     /// `least-connections`
     public let name = "least-connections"
+    /// Yes.
+    public var needsReports: Bool { true }
 
     /// The one there is.
     public init() {}
@@ -64,7 +66,7 @@ public struct LeastConnectionsPolicy: NodePolicy {
     ) -> NodeOrder {
         let shares = shares(nodes)
         let loads = zip(nodes, shares).map { node, share in
-            node.status.connections.map { Double(max(0, $0)) / share }
+            node.status.map { Double($0.clients) / share }
         }
         return drawn(loads, shares, missing: "no node reports its connections", using: &random) {
             1 / (($0 + 1) * ($0 + 1))
@@ -93,20 +95,21 @@ public struct ResponseTimePolicy: NodePolicy {
 
 /// The more processor time and memory a node has left, the likelier it is chosen: by the scarcer of the two.
 public struct ResourcePolicy: NodePolicy {
-    /// `resources`
-    public let name = "resources"
+    /// `resource`
+    public let name = "resource"
+    /// Yes.
+    public var needsReports: Bool { true }
 
     /// The one there is.
     public init() {}
 
-    /// Draws by the reports; a node that reports neither counts as the mean of those that do.
+    /// Draws by the reports; a node that reports nothing counts as the mean of those that do.
     public func order(
         _ nodes: [NodeView], isChoice: Bool, using random: inout some RandomNumberGenerator
     ) -> NodeOrder {
         let left = nodes.map { node -> Double? in
             // What a node says is not trusted to be a share.
-            let used = [node.status.cpu, node.status.memory].compactMap { $0 }.filter(\.isFinite)
-            return used.max().map { 1 - min(max($0, 0), 1) }
+            node.status.map { 1 - Double(min(1000, max($0.processor, $0.memoryShare))) / 1000 }
         }
         // A full node keeps a hundredth: its report may be old.
         return drawn(left, shares(nodes), missing: "no node reports its processor or memory", using: &random) {

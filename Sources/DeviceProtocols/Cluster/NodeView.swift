@@ -1,34 +1,17 @@
-/// What a node says about itself; nil where it does not.
-public struct NodeStatus: Hashable, Sendable {
-    /// Clients that are connected to it.
-    public var connections: Int?
-    /// Share of its processor time in use, 0 to 1.
-    public var cpu: Double?
-    /// Share of its memory in use, 0 to 1.
-    public var memory: Double?
-
-    /// A status.
-    public init(connections: Int? = nil, cpu: Double? = nil, memory: Double? = nil) {
-        self.connections = connections
-        self.cpu = cpu
-        self.memory = memory
-    }
-}
-
 /// What a policy sees of a node.
 public struct NodeView: Hashable, Sendable {
     /// Where it is.
     public var endpoint: Endpoint
     /// Its share as the DNS gives it; 0 without SRV.
     public var weight: Int
-    /// What it last reported.
-    public var status: NodeStatus
+    /// What it last reported; nil while it reports nothing.
+    public var status: NodeStatus?
     /// Smoothed time between a ping and its answer, as this client measures it; nil before the first.
     public var roundTrip: Duration?
 
     /// A node.
     public init(
-        _ endpoint: Endpoint, weight: Int = 0, status: NodeStatus = NodeStatus(), roundTrip: Duration? = nil
+        _ endpoint: Endpoint, weight: Int = 0, status: NodeStatus? = nil, roundTrip: Duration? = nil
     ) {
         self.endpoint = endpoint
         self.weight = weight
@@ -59,6 +42,8 @@ public struct NodeOrder: Hashable, Sendable {
 public protocol NodePolicy: Sendable {
     /// As in settings and logs.
     var name: String { get }
+    /// Whether it goes by what nodes report of themselves; the client then asks for the reports.
+    var needsReports: Bool { get }
     /// Orders the nodes, which always come in the same order while they are the same ones.
     ///
     /// - Parameter isChoice: whether a node is chosen now; false when a policy is only asked again for another group
@@ -66,4 +51,9 @@ public protocol NodePolicy: Sendable {
     mutating func order(
         _ nodes: [NodeView], isChoice: Bool, using random: inout some RandomNumberGenerator
     ) -> NodeOrder
+}
+
+extension NodePolicy {
+    /// No, unless the policy says otherwise.
+    public var needsReports: Bool { false }
 }

@@ -37,31 +37,3 @@ enum NodeScore {
         return hash ^ (hash >> 31)
     }
 }
-
-/// What a device's settings call the policies.
-public enum NodePolicyName: String, CaseIterable, Sendable {
-    /// ``RoundRobinPolicy``
-    case roundRobin = "round-robin"
-    /// ``RandomPolicy``
-    case random
-    /// ``LeastConnectionsPolicy``
-    case leastConnections = "least-connections"
-    /// ``ResponseTimePolicy``
-    case responseTime = "response-time"
-    /// ``ResourcePolicy``
-    case resources
-    /// ``StickyPolicy``
-    case sticky
-
-    /// The policy, for a client with this identity.
-    public func policy(client: [UInt8]) -> any NodePolicy {
-        switch self {
-        case .roundRobin: RoundRobinPolicy()
-        case .random: RandomPolicy()
-        case .leastConnections: LeastConnectionsPolicy()
-        case .responseTime: ResponseTimePolicy()
-        case .resources: ResourcePolicy()
-        case .sticky: StickyPolicy(client: client)
-        }
-    }
-}

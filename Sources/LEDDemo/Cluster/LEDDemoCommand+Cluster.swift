@@ -17,11 +17,13 @@ extension LEDDemoCommand {
                 .invalidArgument, "--cluster starts its own brokers, and --broker uses others",
                 hint: "Leave out one or the other")
         }
-        guard !lan, !open, monitor == nil, tlsCa == nil, tlsCertificate == nil, tlsKey == nil, dns == nil, hosts == nil
+        guard !lan, !open, monitor == nil, tlsCa == nil, tlsCertificate == nil, tlsKey == nil, dns == nil, hosts == nil,
+            service == nil
         else {
             throw DeviceError(
                 .invalidArgument, "--cluster is a demo on this machine alone",
-                hint: "Leave out --lan, --open, --monitor, --dns, --hosts and --tls-...; smq-broker has them")
+                hint: "Leave out --lan, --open, --monitor, --dns, --hosts, --service and --tls-...; smq-broker has them"
+            )
         }
     }
 
@@ -31,6 +33,7 @@ extension LEDDemoCommand {
         let lists = led.flatMap { option("led", $0) }
         let flags = (json ? ["--json"] : []) + (verbose ? ["--verbose"] : [])
         return option("board", board) + lists + option("button", button) + option("on-exit", onExit)
-            + option("name", name) + option("uid", uid) + option("profile", profile ?? "fast") + flags
+            + option("name", name) + option("uid", uid) + option("profile", profile ?? "fast")
+            + option("policy", policy) + flags
     }
 }

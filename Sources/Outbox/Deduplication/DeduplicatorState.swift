@@ -7,7 +7,7 @@ struct DeduplicatorState: Sendable {
 
     private struct Slot {
         var stream: Stream
-        var window: SequenceWindow
+        var runs = SequenceRuns()
         /// When it was last heard of.
         var order: UInt64
     }
@@ -27,8 +27,8 @@ struct DeduplicatorState: Sendable {
         guard let slot = index[Stream(source: id.source, epoch: id.epoch)] else { return (false, false) }
         order += 1
         slots[slot].order = order  // safe: the index holds only places of slots
-        let window = slots[slot].window
-        return (window.contains(id.sequence), window.isBelow(id.sequence))
+        let runs = slots[slot].runs
+        return (runs.contains(id.sequence), runs.isBelow(id.sequence))
     }
 
     /// Remembers a message; false when it was already.
@@ -37,19 +37,22 @@ struct DeduplicatorState: Sendable {
         order += 1
         if let slot = index[stream] {
             slots[slot].order = order  // safe: the index holds only places of slots
-            return slots[slot].window.insert(id.sequence)
+            return slots[slot].runs.insert(id.sequence)
         }
-        place(Slot(stream: stream, window: SequenceWindow(first: id.sequence), order: order))
-        return true
+        var slot = Slot(stream: stream, order: order)
+        defer { place(slot) }
+        return slot.runs.insert(id.sequence)
     }
 
     /// Takes in a stored window.
     mutating func restore(_ stream: Stream, _ window: SequenceWindow) {
         order += 1
         if let slot = index[stream] {
-            slots[slot].window = window  // safe: the index holds only places of slots
+            slots[slot].runs.restore(window)  // safe: the index holds only places of slots
         } else {
-            place(Slot(stream: stream, window: window, order: order))
+            var slot = Slot(stream: stream, order: order)
+            slot.runs.restore(window)
+            place(slot)
         }
     }
 
@@ -69,6 +72,6 @@ struct DeduplicatorState: Sendable {
 
     /// All windows, the one heard of longest ago first.
     var windows: [(stream: Stream, window: SequenceWindow)] {
-        slots.sorted { $0.order < $1.order }.map { ($0.stream, $0.window) }
+        slots.sorted { $0.order < $1.order }.flatMap { slot in slot.runs.windows.map { (slot.stream, $0) } }
     }
 }

@@ -16,13 +16,13 @@ final class DeduplicatorStore {
     init(directory path: String, state: inout DeduplicatorState, calls: FileCalls) throws(DeviceError) {
         directory = try StateDirectory(path)
         var found = state
-        snapshot = try EntryJournal("windows", payload: 20 + SequenceWindow.size / 8, in: directory, calls: calls) {
+        snapshot = try EntryJournal("windows", payload: 28 + SequenceWindow.size / 8, in: directory, calls: calls) {
             entry in
             guard let source: UInt64 = entry.bigEndian(at: 0), let epoch: UInt32 = entry.bigEndian(at: 8),
-                let highest: UInt64 = entry.bigEndian(at: 12)
+                let lowest: UInt64 = entry.bigEndian(at: 12), let highest: UInt64 = entry.bigEndian(at: 20)
             else { return }
-            let bits = (0..<SequenceWindow.size / 64).compactMap { entry.bigEndian(at: 20 + $0 * 8, as: UInt64.self) }
-            guard let window = SequenceWindow(highest: highest, bits: bits) else { return }
+            let bits = (0..<SequenceWindow.size / 64).compactMap { entry.bigEndian(at: 28 + $0 * 8, as: UInt64.self) }
+            guard let window = SequenceWindow(lowest: lowest, highest: highest, bits: bits) else { return }
             found.restore(.init(source: source, epoch: epoch), window)
         }
         journal = try EntryJournal("seen", payload: 20, in: directory, calls: calls) { entry in
@@ -66,6 +66,7 @@ final class DeduplicatorStore {
             snapshot.encode(into: &bytes) {
                 $0.appendBigEndian(stream.source)
                 $0.appendBigEndian(stream.epoch)
+                $0.appendBigEndian(window.lowest)
                 $0.appendBigEndian(window.highest)
                 for word in window.bits { $0.appendBigEndian(word) }
             }

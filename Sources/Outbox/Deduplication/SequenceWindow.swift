@@ -1,24 +1,33 @@
-/// What was seen of one stream of numbers: the highest, and a bit for each of the 1024 up to it.
+/// What was seen of one run of numbers: the lowest and the highest, and a bit for each of the 1024 up to the highest.
 struct SequenceWindow: Sendable, Hashable {
     /// Numbers that the window tells apart.
     static let size = 1024
     private static let words = size / 64
 
+    private(set) var lowest: UInt64
     private(set) var highest: UInt64
     /// Bit `number % 1024` says whether `number`, one of the last 1024, was seen.
     private(set) var bits: [UInt64]
 
     init(first number: UInt64) {
+        lowest = number
         highest = number
         bits = [UInt64](repeating: 0, count: Self.words)
         set(number)
     }
 
     /// A window as it was stored; nil when the count of words is wrong.
-    init?(highest: UInt64, bits: [UInt64]) {
-        guard bits.count == Self.words else { return nil }
+    init?(lowest: UInt64, highest: UInt64, bits: [UInt64]) {
+        guard bits.count == Self.words, lowest <= highest else { return nil }
+        self.lowest = lowest
         self.highest = highest
         self.bits = bits
+    }
+
+    /// Whether a number belongs to this run: it lies within, or less than a window away from its end.
+    func reaches(_ number: UInt64) -> Bool {
+        if number > highest { return number - highest < UInt64(Self.size) }
+        return number >= lowest || !isBelow(number)
     }
 
     /// Whether a number is too old to be told apart.
@@ -46,6 +55,7 @@ struct SequenceWindow: Sendable, Hashable {
             }
             highest = number
         }
+        lowest = min(lowest, number)
         set(number)
         return true
     }

@@ -132,7 +132,6 @@ import Testing
                     bench.fail(id)
                     open.remove(id)
                 case 5: bench.drain(.seconds(Int.random(in: -1...3, using: &chance)))
-                case 6: bench.take(bench.scheduler.hurry(at: bench.now))
                 case 7 where chance.next() % 8 == 0: bench.take(bench.scheduler.stop())
                 default: bench.pass(.milliseconds(Int.random(in: 0...400, using: &chance)))
                 }

@@ -77,11 +77,22 @@ import Testing
         chooser.update(records(0..<3))
         #expect(chooser.candidates(at: start, using: &random).notice != nil)
         for _ in 0..<10 { #expect(chooser.candidates(at: start, using: &random).notice == nil) }
-        chooser.report(NodeStatus(connections: 5), of: node(1))
+        chooser.report(NodeStatus(clients: 5), of: node(1), at: start)
         #expect(chooser.candidates(at: start, using: &random).notice == nil)
-        chooser.report(NodeStatus(), of: node(1))
-        #expect(chooser.candidates(at: start, using: &random).notice != nil)
-        #expect(chooser.candidates(at: start, using: &random).notice == nil)
+        // A report does not count for ever.
+        let later = start + NodeChooser.reportLifetime + .seconds(1)
+        #expect(chooser.candidates(at: later, using: &random).notice != nil)
+        #expect(chooser.candidates(at: later, using: &random).notice == nil)
+    }
+
+    @Test mutating func aNodeThatDrainsComesAfterThoseThatTakeClients() {
+        var chooser = NodeChooser()
+        chooser.update(records(0..<3))
+        chooser.report(NodeStatus(isDraining: true), of: node(1), at: start)
+        chooser.failed(node(2), at: start)
+        for _ in 0..<20 {
+            #expect(chooser.candidates(at: start, using: &random).endpoints == [node(0), node(2), node(1)])
+        }
     }
 
     @Test mutating func aPolicyOfOnesOwnIsNotTrusted() {

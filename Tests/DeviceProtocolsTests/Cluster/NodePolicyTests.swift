@@ -61,15 +61,16 @@ import Testing
     }
 
     @Test func leastConnectionsPrefersWithoutAHerd() {
-        expect(shares(LeastConnectionsPolicy(), views(2) { $1.status.connections = [90, 100][$0] }), [0.55, 0.45])
-        expect(shares(LeastConnectionsPolicy(), views(2) { $1.status.connections = [0, 100][$0] }), [1, 0])
+        expect(
+            shares(LeastConnectionsPolicy(), views(2) { $1.status = NodeStatus(clients: [90, 100][$0]) }), [0.55, 0.45])
+        expect(shares(LeastConnectionsPolicy(), views(2) { $1.status = NodeStatus(clients: [0, 100][$0]) }), [1, 0])
         // Twice the weight carries twice the clients.
         let weighted = views(2) {
-            $1.status.connections = [1000, 500][$0]
+            $1.status = NodeStatus(clients: [1000, 500][$0])
             $1.weight = [20, 10][$0]
         }
         expect(shares(LeastConnectionsPolicy(), weighted), [2 / 3, 1 / 3])
-        expect(shares(LeastConnectionsPolicy(), views(2) { $1.status.connections = [-5, .max][$0] }), [1, 0])
+        expect(shares(LeastConnectionsPolicy(), views(2) { $1.status = NodeStatus(clients: [0, .max][$0]) }), [1, 0])
     }
 
     /// Clients that come one after the other, with reports that are up to date, even out two unequal nodes.
@@ -78,7 +79,7 @@ import Testing
         let policy = LeastConnectionsPolicy()
         var connections = [0, 400, 100]
         for _ in 0..<2500 {
-            let nodes = views(3) { $1.status.connections = connections[$0] }
+            let nodes = views(3) { $1.status = NodeStatus(clients: UInt32(connections[$0])) }
             connections[policy.order(nodes, isChoice: true, using: &random).indices.first ?? 0] += 1
         }
         for count in connections { #expect(abs(count - 1000) < 60, "\(connections)") }
@@ -97,10 +98,11 @@ import Testing
 
     @Test func resourcesByTheScarcer() {
         let statuses = [
-            NodeStatus(cpu: 0.2, memory: 0.1), NodeStatus(cpu: 0.1, memory: 0.6), NodeStatus(cpu: 0.8),
+            NodeStatus(processor: 200, memoryShare: 100), NodeStatus(processor: 100, memoryShare: 600),
+            NodeStatus(processor: 800),
         ]
         expect(shares(ResourcePolicy(), views(3) { $1.status = statuses[$0] }), [0.8 / 1.4, 0.4 / 1.4, 0.2 / 1.4])
-        let hostile = [NodeStatus(cpu: -7, memory: .nan), NodeStatus(cpu: .infinity, memory: 40), NodeStatus(cpu: 0.5)]
+        let hostile = [NodeStatus(), NodeStatus(processor: .max, memoryShare: 40), NodeStatus(processor: 500)]
         expect(shares(ResourcePolicy(), views(3) { $1.status = hostile[$0] }), [0.66, 0.007, 0.33])
     }
 
@@ -127,7 +129,7 @@ import Testing
 
     @Test func saysWhatIsMissingAndChoosesByChance() {
         var random = SeededRandom(seed: 1)
-        for name in [NodePolicyName.leastConnections, .responseTime, .resources] {
+        for name in [NodePolicyName.leastConnections, .responseTime, .resource] {
             var policy = name.policy(client: [])
             #expect(policy.order(views(3), isChoice: true, using: &random).missing != nil)
             #expect(policy.name == name.rawValue)

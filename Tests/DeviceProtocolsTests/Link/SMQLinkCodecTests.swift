@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test func nodeMessagesAreReadAsTheyWereWritten() throws {
-        let status = SMQNodeStatus(clients: 5, processor: 700, memory: 1 << 40, isDraining: true)
+        let status = NodeStatus(clients: 5, processor: 700, memory: 1 << 40, isDraining: true)
         let messages: [SMQNodeMessage] = [
             .hello(version: 1, id: .max, name: "kitchen"), .status(status), .confirm(4), .confirmed(5),
         ]

@@ -116,7 +116,7 @@ extension BrokerBench {
 
     func tickLinks(after duration: Duration) {
         now = now + duration
-        machine.tickLinks(status: SMQNodeStatus(clients: UInt32(machine.clientCount)), now: now)
+        machine.tickLinks(status: NodeStatus(clients: UInt32(machine.clientCount)), now: now)
         settle()
     }
 }

@@ -131,7 +131,7 @@ public struct SMQLinkState: Sendable {
     /// Publishes received.
     public var received: UInt64
     /// How the other node does, as it told last.
-    public var status: SMQNodeStatus?
+    public var status: NodeStatus?
 }
 
 /// What the broker knows of one link.
@@ -160,7 +160,7 @@ struct SMQBrokerLink {
     var remoteSubtopics: [UInt32: UInt32] = [:]
     /// The sub-topic of the publish that comes next.
     var pendingSubtopic: UInt32?
-    var status: SMQNodeStatus?
+    var status: NodeStatus?
     var sent: UInt64 = 0
     var received: UInt64 = 0
 

@@ -85,7 +85,7 @@ extension SMQBrokerStateMachine {
 
     /// Does what is due on links: deadlines, pings, the node's state. Call it a few times within
     /// ``SMQLinkStateMachine/Settings/pingAfter``.
-    public mutating func tickLinks(status: SMQNodeStatus, now: MonotonicTime) {
+    public mutating func tickLinks(status: NodeStatus, now: MonotonicTime) {
         guard let cluster else { return }
         for index in links.indices where links[index].isInUse {
             let slot = links[index].slot

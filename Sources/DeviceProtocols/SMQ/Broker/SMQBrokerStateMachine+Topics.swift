@@ -140,6 +140,7 @@ extension SMQBrokerStateMachine {
     /// Whether the permit hook lets a client publish to a topic. A client can know the id of a topic that it may
     /// only subscribe to, or guess one, so what counts is the hook's answer and not how the client came by the id.
     mutating func mayPublish(_ slot: Int, to topic: Int) -> Bool {
+        if topics[topic].isReserved { return false }
         guard permit != nil else { return true }
         if let known = peers[slot].mayPublish[topic] { return known }
         // Referenced, so that the answer does not outlive the topic.

@@ -118,6 +118,8 @@ public struct SMQBrokerStateMachine {
     var confirmations: [UInt32: Confirmation] = [:]
     var lastRequest: UInt32 = 0
     var lastStatus = MonotonicTime.zero
+    /// When clients were last told of the nodes.
+    var lastReport: MonotonicTime?
     /// Frames on their way from a link to several receivers; kept for its storage.
     var scratch = ByteBuffer()
     var dirty: [PeerID] = []

@@ -1,31 +1,11 @@
 public import NIOCore
 
-/// What a node tells the others about itself, once a second.
-public struct SMQNodeStatus: Equatable, Sendable {
-    /// Clients connected.
-    public var clients: UInt32
-    /// Share of one processor in use since the last status, in thousandths.
-    public var processor: UInt16
-    /// Resident memory in bytes.
-    public var memory: UInt64
-    /// Whether it asks its clients to leave and takes no new ones.
-    public var isDraining: Bool
-
-    /// A status.
-    public init(clients: UInt32 = 0, processor: UInt16 = 0, memory: UInt64 = 0, isDraining: Bool = false) {
-        self.clients = clients
-        self.processor = processor
-        self.memory = memory
-        self.isDraining = isDraining
-    }
-}
-
 /// A message of the channel that only nodes of this package open (see docs/cluster.md).
 public enum SMQNodeMessage: Equatable, Sendable {
     /// The first: who the sender is. The id is chosen at random at each start; the name is for people.
     case hello(version: UInt8, id: UInt64, name: String)
     /// How the sender does.
-    case status(SMQNodeStatus)
+    case status(NodeStatus)
     /// Answer when everything before this has been handled.
     case confirm(UInt32)
     /// The answer.
@@ -59,8 +39,12 @@ public enum SMQNodeMessage: Equatable, Sendable {
             guard let (clients, processor, memory, flags) = data.readMultipleIntegers(as: Fields.self) else {
                 return nil
             }
+            // Nodes of version 0.1 end here.
+            let share = data.readInteger(as: UInt16.self) ?? 0
             return .status(
-                SMQNodeStatus(clients: clients, processor: processor, memory: memory, isDraining: flags & 1 != 0))
+                NodeStatus(
+                    clients: clients, processor: processor, memory: memory, memoryShare: share,
+                    isDraining: flags & 1 != 0))
         case 3: return data.readInteger(as: UInt32.self).map { .confirm($0) }
         case 4: return data.readInteger(as: UInt32.self).map { .confirmed($0) }
         default: return .unknown(type)
@@ -78,9 +62,9 @@ extension ByteBuffer {
             writeMultipleIntegers(UInt8(1), version, id, UInt8(truncatingIfNeeded: name.count))
             writeBytes(name)
         case .status(let status):
-            writeSMQLinkHead(channel, dataLength: 16)
+            writeSMQLinkHead(channel, dataLength: 18)
             writeMultipleIntegers(UInt8(2), status.clients, status.processor, status.memory)
-            writeInteger(UInt8(status.isDraining ? 1 : 0))
+            writeMultipleIntegers(UInt8(status.isDraining ? 1 : 0), status.memoryShare)
         case .confirm(let request):
             writeSMQLinkHead(channel, dataLength: 5)
             writeMultipleIntegers(UInt8(3), request)

@@ -1,11 +1,10 @@
-import DeviceCore
 import Glibc
 
-/// The address of this machine's network card.
+/// The network card's address (MAC) that tells this machine from others.
 package enum HardwareAddress {
     /// The address of the first network card by name that is hardware, not a bridge or a tunnel; among those, one that
     /// the maker gave, because a locally administered address may be a random one that changes.
-    package static func find(in directory: String = "/sys/class/net") -> [UInt8]? {
+    package static func find(_ directory: String = "/sys/class/net") -> [UInt8]? {
         var best: (rank: Int, bytes: [UInt8])?
         for name in SystemFile.names(in: directory) where name != "lo" {
             guard let text = try? SystemFile.text("\(directory)/\(name)/address") else { continue }

@@ -2,22 +2,23 @@ import DeviceCore
 import DeviceProtocols
 import DeviceTransport
 import Glibc
-import TestSupport
 
 /// A real DNS server on a free port of 127.0.0.1, for the domain `cluster.test`.
 ///
 /// It is reached by its own process id only. Its methods are called from one test, one after the other.
-final class Dnsmasq: Sendable {
+public final class Dnsmasq: Sendable {
     let pid: pid_t
-    let port: Int
+    /// Its port.
+    public let port: Int
     private let directory: String
 
     private static let places: [String] = ["/usr/sbin/dnsmasq", "/usr/bin/dnsmasq", "/usr/local/sbin/dnsmasq"]
     private static let program = places.first { access($0, X_OK) == 0 }
-    static var isInstalled: Bool { program != nil }
+    /// Whether there is one on this machine.
+    public static var isInstalled: Bool { program != nil }
 
     /// Starts it and waits until it answers. `hosts`: lines of a hosts file, whose names get the time to live, in seconds.
-    init(hosts: String, timeToLive: Int = 1, options: [String] = []) async throws {
+    public init(hosts: String, timeToLive: Int = 1, options: [String] = []) async throws {
         guard let program = Self.program else { throw DeviceError(.notFound, "dnsmasq is not installed") }
         var path = Array("/tmp/devicesdk-dns-XXXXXX".utf8CString)
         guard mkdtemp(&path) != nil else { throw DeviceError(.io, "no directory for dnsmasq") }
@@ -50,19 +51,21 @@ final class Dnsmasq: Sendable {
     deinit { end() }
 
     /// `127.0.0.1:PORT`, as a resolver wants it.
-    var server: String { "127.0.0.1:\(port)" }
+    public var server: String { "127.0.0.1:\(port)" }
 
     /// Replaces the hosts file.
-    func set(hosts: String) throws {
+    public func set(hosts: String) throws {
         try Self.write(hosts, to: directory + "/hosts")
         kill(pid, SIGHUP)
     }
 
-    func freeze() { kill(pid, SIGSTOP) }
-    func thaw() { kill(pid, SIGCONT) }
+    /// It answers no more, until ``thaw()``.
+    public func freeze() { kill(pid, SIGSTOP) }
+    /// It goes on.
+    public func thaw() { kill(pid, SIGCONT) }
 
     /// Ends it; may be called twice.
-    func end() {
+    public func end() {
         guard access(directory, F_OK) == 0 else { return }
         kill(pid, SIGKILL)
         var status: Int32 = 0
@@ -134,7 +137,7 @@ final class Dnsmasq: Sendable {
     }
 
     /// A port that is free for UDP and TCP now.
-    static func freePort() throws -> Int {
+    public static func freePort() throws -> Int {
         for _ in 0..<50 {
             var address = sockaddr_in()
             address.sin_family = sa_family_t(AF_INET)
