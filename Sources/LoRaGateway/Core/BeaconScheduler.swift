@@ -60,7 +60,9 @@ struct BeaconScheduler {
         planned = seconds
         var beacon = Beacon(gpsSeconds: seconds)
         beacon.info = plan.information
-        if let position = plan.position { (beacon.latitude, beacon.longitude) = (position.latitude, position.longitude) }
+        if let position = plan.position {
+            (beacon.latitude, beacon.longitude) = (position.latitude, position.longitude)
+        }
         let turn = Int(seconds / Self.period % UInt64(max(1, plan.frequencies.count)))
         guard plan.frequencies.indices.contains(turn) else { return nil }
         let frame = beacon.frame(
