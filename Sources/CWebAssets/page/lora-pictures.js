@@ -37,7 +37,7 @@ export function steps(low, high, count) {
   return values;
 }
 
-function grid({ context, width, height }, low, high, unit, title = "") {
+function grid({ context, width, height }, low, high, unit) {
   const y = (value) => height - 6 - ((value - low) / (high - low)) * (height - 16);
   context.strokeStyle = style("--line");
   context.fillStyle = style("--soft");
@@ -51,14 +51,11 @@ function grid({ context, width, height }, low, high, unit, title = "") {
     context.stroke();
     context.fillText(index === marks.length - 1 ? `${value} ${unit}` : `${value}`, left - 6, y(value));
   });
-  context.textAlign = "left";
-  context.textBaseline = "top";
-  context.fillText(title, left + 4, 12);
   return y;
 }
 
 /** Points over time: `value` of each frame, coloured by spreading factor. */
-export function drawPoints(canvas, frames, value, { title, unit, least }, from, to) {
+export function drawPoints(canvas, frames, value, { unit, least }, from, to) {
   const place = prepare(canvas);
   if (!place) return;
   const points = frames.filter((frame) => value(frame) !== null && frame.t >= from);
@@ -66,7 +63,7 @@ export function drawPoints(canvas, frames, value, { title, unit, least }, from, 
   let high = Math.max(...points.map(value), least[1]);
   low = Math.floor(low / 5) * 5;
   high = Math.ceil(high / 5) * 5;
-  const y = grid(place, low, high, unit, title);
+  const y = grid(place, low, high, unit);
   const { context, width } = place;
   for (const frame of points) {
     const x = left + ((frame.t - from) / Math.max(1, to - from)) * (width - left - 6);

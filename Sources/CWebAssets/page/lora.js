@@ -74,8 +74,8 @@ function showPictures(status) {
   const from = Math.max(oldest, status.time - 3600000);
   const seconds = Math.max(1, Math.round((status.time - from) / 1000));
   byId("signal-from").textContent = seconds < 120 ? `${seconds} s ago` : `${Math.round(seconds / 60)} min ago`;
-  drawPoints(byId("signal"), status.frames, (frame) => frame.rssi, { title: "RSSI", unit: "dBm", least: [-120, -80] }, from, status.time);
-  drawPoints(byId("noise"), status.frames, (frame) => frame.snr, { title: "SNR", unit: "dB", least: [-15, 10] }, from, status.time);
+  drawPoints(byId("signal"), status.frames, (frame) => frame.rssi, { unit: "dBm", least: [-120, -80] }, from, status.time);
+  drawPoints(byId("noise"), status.frames, (frame) => frame.snr, { unit: "dB", least: [-15, 10] }, from, status.time);
   drawAirtime(byId("airtime"), status.minutes, status.time);
   const factors = [...new Set(status.frames.map((frame) => spreadingFactor(frame.datr)))].sort((a, b) => a - b);
   byId("signal-legend").replaceChildren(...factors.map((sf) => element("span", sf === 0 ? "FSK" : `SF${sf}`, { class: "key", "data-sf": sf })));
@@ -126,8 +126,8 @@ function showDownlinks(status) {
   byId("downlinks").replaceChildren(...[...status.downlinks].reverse().map((downlink) => {
     const fate = element("td", downlink.fate, { class: "fate", "data-fate": ["sent", "waiting"].includes(downlink.fate) ? downlink.fate : "bad" });
     return row([
-      clock(downlink.t), fate, megahertz(downlink.freq), rate(downlink.datr), number(downlink.power),
-      element("td", downlink.kind), downlink.from,
+      clock(downlink.t), fate, megahertz(downlink.freq), rate(downlink.datr),
+      number(["sent", "waiting"].includes(downlink.fate) ? downlink.power : null), element("td", downlink.kind), downlink.from,
     ]);
   }));
 }

@@ -20,7 +20,8 @@ struct ConfigurationSummary {
         }
         switch configuration.radio {
         case .virtual: lines.append("Radio: the virtual concentrator, with virtual devices")
-        case nil: lines.append("Radio: none; drivers of concentrators are to come. With --simulate a virtual one is used")
+        case nil:
+            lines.append("Radio: none; drivers of concentrators are to come. With --simulate a virtual one is used")
         case .forwarder(let address): lines.append("Radio: another forwarder, which sends to \(address) (UDP)")
         case .lgwsim(let path): lines.append("Radio: the simulated radio at \(path)")
         }

@@ -60,11 +60,14 @@ struct BeaconScheduler {
         planned = seconds
         var beacon = Beacon(gpsSeconds: seconds)
         beacon.info = plan.information
-        if let position = plan.position { (beacon.latitude, beacon.longitude) = (position.latitude, position.longitude) }
+        if let position = plan.position {
+            (beacon.latitude, beacon.longitude) = (position.latitude, position.longitude)
+        }
         let turn = Int(seconds / Self.period % UInt64(max(1, plan.frequencies.count)))
         guard plan.frequencies.indices.contains(turn) else { return nil }
+        // safe: the turn was looked up
         let frame = beacon.frame(
-            plan.layout, frequency: plan.frequencies[turn], modulation: plan.modulation, rfChain: rfChain)  // safe: above
+            plan.layout, frequency: plan.frequencies[turn], modulation: plan.modulation, rfChain: rfChain)
         return DownlinkRequest(
             id: 0, timing: .beacon(gpsMicroseconds: seconds * 1_000_000 + Self.delay), eirp: plan.eirp, frame: frame)
     }

@@ -7,7 +7,8 @@ import Testing
 
 @Suite struct BeaconTests {
     private let beacon = GatewayConfiguration.Beacon(
-        frequency: RadioFrequency(hertz: 869_525_000), rate: LoRaDataRate(spreadingFactor: 9, bandwidth: 125), power: 14,
+        frequency: RadioFrequency(hertz: 869_525_000), rate: LoRaDataRate(spreadingFactor: 9, bandwidth: 125),
+        power: 14,
         information: 0)
 
     @Test func eachIsPlannedOnce() throws {
@@ -39,7 +40,9 @@ import Testing
                 try await rig.get { $0.desk.queue.counters.requested } > 0
             }
             try await eventually("it is handed over, or was refused as too late on a busy machine") {
-                let refused = try await rig.get { $0.desk.queue.counters.refused.count + $0.desk.queue.counters.failed.count }
+                let refused = try await rig.get {
+                    $0.desk.queue.counters.refused.count + $0.desk.queue.counters.failed.count
+                }
                 return rig.radio.sent.count == 1 || refused > 0
             }
             if let sent = rig.radio.sent.first { #expect(sent.count == 1_000_000 + 3_600_000 + 1_500) }

@@ -3,7 +3,7 @@ import DeviceLua
 import Glibc
 
 /// Nanoseconds on the kernel's monotonic clock.
-private func clock() -> Int64 { LuaAppConfiguration.monotonicNow().nanoseconds }
+private func nanosecondsNow() -> Int64 { LuaAppConfiguration.monotonicNow().nanoseconds }
 
 /// The measurements, each a line of a table.
 struct Measurements {
@@ -22,7 +22,7 @@ struct Measurements {
             },
             "values": .function { call in .value(.integer(try call.integer(0) + 1)) },
             "now": .function { call in
-                call.push(clock())
+                call.push(nanosecondsNow())
                 return .pushed
             },
             "answer": .function { call in
@@ -143,9 +143,9 @@ struct Measurements {
         _ = try await app.evaluate("(function() xedge.event('bench', function(x) return 1 end) end)()")
         return await withCheckedContinuation { continuation in
             app.post { context in
-                let start = clock()
+                let start = nanosecondsNow()
                 for index in 0..<count { context.emit("bench", [.integer(index)], isRetained: false) }
-                let taken = clock() - start
+                let taken = nanosecondsNow() - start
                 context.forgetListeners("bench")
                 continuation.resume(returning: taken)
             }
@@ -154,13 +154,13 @@ struct Measurements {
 
     private func events(_ app: LuaApp, _ count: Int) async throws -> Int64 {
         _ = try await app.evaluate("(function() xedge.event('ping', function() host.answer() end) end)()")
-        let start = clock()
+        let start = nanosecondsNow()
         for _ in 0..<count {
             app.post { $0.emit("ping", [], isRetained: false) }
             var value: UInt64 = 0
             _ = read(Answer.file, &value, 8)
         }
-        let taken = clock() - start
+        let taken = nanosecondsNow() - start
         await withCheckedContinuation { continuation in
             app.post {
                 $0.forgetListeners("ping")
@@ -229,10 +229,10 @@ struct Measurements {
         let app = try makeApp(host, "reload", script + " t = ba.timer(tick) t:set(1000)")
         await app.settle()
         let o = await least {
-            let start = clock()
+            let start = nanosecondsNow()
             for _ in 0..<500 { app.restart() }
             await app.settle()
-            return clock() - start
+            return nanosecondsNow() - start
         }
         row(
             "whole app anew (C: a state, all libraries, a chunk)", nanoseconds(c / 500), "", nanoseconds(o / 500),
