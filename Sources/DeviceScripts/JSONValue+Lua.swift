@@ -44,6 +44,8 @@ extension LuaValue {
         case .null: self = .nil
         case .bool(let value): self = .boolean(value)
         case .integer(let value): self = .integer(value)
+        // Lua has no such whole number; a float is what its own reader makes of one.
+        case .unsigned(let value): self = .number(Double(value))
         case .number(let value): self = .number(value)
         case .string(let text): self = .string(text)
         case .array(let elements): self = .table(LuaTable(list: elements.map { LuaValue($0) }))
