@@ -221,7 +221,7 @@ let package = Package(
             name: "LEDDemoTests",
             dependencies: [
                 "LEDDemo", "ClusterClient", "DeviceCore", "DeviceLua", "DeviceProtocols", "DeviceScripts", "DeviceSDK",
-                "DeviceSimulator", "DeviceTransport", "TestSupport", nioCore, nioPosix, logging, lifecycle,
+                "DeviceSimulator", "DeviceTransport", "SMQBroker", "TestSupport", nioCore, nioPosix, logging, lifecycle,
                 arguments,
             ],
             swiftSettings: strict),

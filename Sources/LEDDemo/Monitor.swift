@@ -13,7 +13,7 @@ struct Monitor: Sendable {
 
     /// - Throws: ``DeviceError`` when the address cannot be listened on.
     static func start(
-        on address: ListenAddress, client: SMQClient, apps: AppPages?, eventLoop: any EventLoop, logger: Logger
+        on address: ListenAddress, client: SMQClient, apps: AppPages? = nil, eventLoop: any EventLoop, logger: Logger
     ) async throws(DeviceError) -> Monitor {
         let token = address.isLoopback ? nil : try AccessToken.load().value
         var routes = OperationPages.routes(

@@ -104,8 +104,10 @@ import Testing
                 })
         }
         let ports = linked.nodes.map(\.port)
-        let places = {
-            clients.map { client in ports.firstIndex { client.client.currentStatus.node?.contains(":\($0)") == true } }
+        let connected = clients
+        let places: @Sendable () -> [Int?] = {
+            connected.map { client in ports.firstIndex { client.client.currentStatus.node?.contains(":\($0)") == true }
+            }
         }
         let before = places()
         let probe = try await TestClient.connected(ports[0], "probe--")
