@@ -13,15 +13,19 @@ import Testing
 
     @Test func eachIsPlannedOnce() throws {
         var scheduler = BeaconScheduler(try #require(BeaconPlan(beacon, position: nil)))
-        let first = try #require(scheduler.next(now: 1_280_000_100, rfChain: 0))
+        let planned = scheduler.next(now: 1_280_000_100, rfChain: 0)
+        let first = try #require(planned)
         #expect(first.timing == .beacon(gpsMicroseconds: 1_408_001_500))
         #expect(first.frame.payload.count == 17 && first.frame.isImplicitHeader && !first.frame.invertsPolarity)
         // RFU, then the seconds, lowest byte first (LoRaWAN 1.0.3, section 15.2).
         #expect(Array(first.frame.payload.prefix(6)) == [0, 0, 0x80, 0x05, 0, 0])
-        #expect(scheduler.next(now: 1_290_000_000, rfChain: 0) == nil)
+        let again = scheduler.next(now: 1_290_000_000, rfChain: 0)
+        #expect(again == nil)
         // Half a second before its time it is too late to begin.
-        #expect(scheduler.next(now: 1_535_500_000, rfChain: 0) == nil)
-        #expect(scheduler.next(now: 1_536_000_000, rfChain: 0)?.timing == .beacon(gpsMicroseconds: 1_664_001_500))
+        let late = scheduler.next(now: 1_535_500_000, rfChain: 0)
+        #expect(late == nil)
+        let next = scheduler.next(now: 1_536_000_000, rfChain: 0)
+        #expect(next?.timing == .beacon(gpsMicroseconds: 1_664_001_500))
         var none = beacon
         none.rate.spreadingFactor = 11
         #expect(BeaconPlan(none, position: nil) == nil)
