@@ -24,8 +24,8 @@ import Testing
         // Half a second before its time it is too late to begin.
         let late = scheduler.next(now: 1_535_500_000, rfChain: 0)
         #expect(late == nil)
-        let following = scheduler.next(now: 1_536_000_000, rfChain: 0)
-        #expect(following?.timing == .beacon(gpsMicroseconds: 1_664_001_500))
+        let next = scheduler.next(now: 1_536_000_000, rfChain: 0)
+        #expect(next?.timing == .beacon(gpsMicroseconds: 1_664_001_500))
         var none = beacon
         none.rate.spreadingFactor = 11
         #expect(BeaconPlan(none, position: nil) == nil)
