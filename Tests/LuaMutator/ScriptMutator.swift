@@ -48,7 +48,8 @@ struct ScriptMutator {
             let other = script().split(separator: UInt8(ascii: "\n")).map { Array($0) }
             guard !other.isEmpty else { return }
             let start = random(other.count)
-            lines.insert(contentsOf: other[start..<min(other.count, start + 1 + random(8))], at: index)  // safe: within
+            // safe: in order
+            lines.insert(contentsOf: other[start..<min(other.count, start + 1 + random(8))], at: index)
         case 4: lines.insert(Array(Self.words[random(Self.words.count)].utf8), at: index)  // safe: below count
         case 5...7: lines[index] = replaceWord(lines[index])  // safe: below count
         default:
