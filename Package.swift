@@ -113,8 +113,9 @@ let package = Package(
         .executableTarget(
             name: "LEDDemo",
             dependencies: [
-                "CDeviceShim", "ClusterClient", "DeviceCore", "DeviceLua", "DeviceProtocols", "DeviceScripts", "DeviceSDK",
-                "DeviceSimulator", "DeviceTransport", "DeviceWeb", "Outbox", "SMQBroker", nioCore, nioPosix, logging, signals, arguments,
+                "CDeviceShim", "ClusterClient", "DeviceCore", "DeviceLua", "DeviceProtocols", "DeviceScripts",
+                "DeviceSDK", "DeviceSimulator", "DeviceTransport", "DeviceWeb", "Outbox", "SMQBroker", nioCore,
+                nioPosix, logging, signals, arguments,
             ],
             swiftSettings: strict),
         .executableTarget(
