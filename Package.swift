@@ -121,9 +121,8 @@ let package = Package(
             name: "LEDDemo",
             dependencies: [
                 "CDeviceShim", "ClusterClient", "DeviceCore", "DeviceLua", "DeviceProtocols", "DeviceScripts",
-                "DeviceSDK",
-                "DeviceSimulator", "DeviceTransport", "DeviceWeb", "Outbox", "SMQBroker", nioCore, nioPosix, logging,
-                signals, arguments,
+                "DeviceSDK", "DeviceSimulator", "DeviceTransport", "DeviceWeb", "Outbox", "SMQBroker", nioCore,
+                nioPosix, logging, signals, arguments,
             ],
             swiftSettings: strict),
         .executableTarget(
