@@ -1,11 +1,12 @@
 // What the status page shows of /status.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ago, amount, bytes, links, missing, numbers, share } from "../../Sources/CWebAssets/page/status-model.js";
+import { ago, amount, bytes, links, missing, numbers, share, short } from "../../Sources/CWebAssets/page/status-model.js";
 
 test("numbers in words", () => {
   assert.equal(amount(1234567), "1\u202f234\u202f567");
   assert.equal(amount(999.6), "1\u202f000");
+  assert.deepEqual([7, 999999, 12345678, 98765432109].map(short), ["7", "999\u202f999", "12.35 M", "98.77 G"]);
   assert.deepEqual([0, 1023, 1024, 1536, 200 * 1024, 5 * 2 ** 30, 5 * 2 ** 40].map(bytes), ["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "200 KiB", "5.0 GiB", "5120 GiB"]);
   assert.deepEqual([0, 59.9, 60, 3661, 90000, 86400].map(ago), ["0 s", "59 s", "1 min", "1 h 1 min", "1 d 1 h", "1 d"]);
   assert.deepEqual([0.0123, 1.5].map(share), ["1.2 %", "150 %"]);

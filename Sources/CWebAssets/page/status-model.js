@@ -3,6 +3,12 @@
 /** A whole number with thin gaps between thousands. */
 export const amount = (value) => String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 
+/** The same in few characters: from a million on in millions, from a milliard on in milliards. */
+export function short(value) {
+  if (value >= 1e9) return `${(value / 1e9).toFixed(2)} G`;
+  return value >= 1e6 ? `${(value / 1e6).toFixed(2)} M` : amount(value);
+}
+
 /** Bytes in the largest unit that leaves at least 1. */
 export function bytes(value) {
   const units = ["B", "KiB", "MiB", "GiB"];
@@ -33,10 +39,10 @@ export const share = (cpu) => `${(cpu * 100).toFixed(cpu < 0.1 ? 1 : 0)} %`;
 export const numbers = (status) => [
   ["Clients", amount(status.connections)],
   ["Topics", amount(status.topics)],
-  ["Messages in", `${amount(status.messages.receivedPerSecond)}/s`],
-  ["Messages out", `${amount(status.messages.deliveredPerSecond)}/s`],
-  ["In, since start", amount(status.messages.received)],
-  ["Out, since start", amount(status.messages.delivered)],
+  ["Messages in", `${short(status.messages.receivedPerSecond)}/s`],
+  ["Messages out", `${short(status.messages.deliveredPerSecond)}/s`],
+  ["In, since start", short(status.messages.received)],
+  ["Out, since start", short(status.messages.delivered)],
   ["Waiting", bytes(status.queuedBytes)],
   ["CPU", share(status.cpu)],
   ["Memory", bytes(status.memory)],
@@ -57,8 +63,8 @@ export const links = (status) =>
       cell(told ? share(peer.cpu) : "–"),
       cell(told ? bytes(peer.memory) : "–"),
       cell(bytes(peer.queuedBytes)),
-      cell(amount(peer.sent)),
-      cell(amount(peer.received)),
+      cell(short(peer.sent)),
+      cell(short(peer.received)),
     ];
   });
 
