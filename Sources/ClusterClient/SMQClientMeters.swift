@@ -4,7 +4,7 @@ import Metrics
 /// The client's numbers for the metrics system that the program has chosen. Those of several clients add up.
 ///
 /// One set for all clients of the process: their names say nothing of which client it is, and a set takes 3 KB.
-struct SMQClientMeters: Sendable {
+final class SMQClientMeters: Sendable {
     /// Made with the first client, after which the metrics system cannot be chosen any more.
     static let shared = SMQClientMeters()
 
