@@ -162,7 +162,7 @@ let package = Package(
             name: "LEDDemoTests",
             dependencies: [
                 "LEDDemo", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSDK", "DeviceSimulator",
-                "DeviceTransport", "TestSupport", nioCore, nioPosix, logging, lifecycle, arguments,
+                "DeviceTransport", "SMQBroker", "TestSupport", nioCore, nioPosix, logging, lifecycle, arguments,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -6,6 +6,7 @@ import DeviceTransport
 import Logging
 import NIOCore
 import NIOPosix
+import SMQBroker
 import ServiceLifecycle
 import TestSupport
 import Testing
