@@ -2,6 +2,7 @@ import DeviceCore
 import DeviceProtocols
 import Logging
 import MetricsTestKit
+import SMQBroker
 import TestSupport
 import Testing
 

@@ -103,9 +103,11 @@ import Testing
                     $0.nodePolicy = policy
                 })
         }
-        let ports = linked.nodes.map(\.port)
-        let places = {
-            clients.map { client in ports.firstIndex { client.client.currentStatus.node?.contains(":\($0)") == true } }
+        let (all, ports) = (clients, linked.nodes.map(\.port))
+        let places: @Sendable () -> [Int?] = {
+            all.map { client in
+                ports.firstIndex { client.client.currentStatus.node?.contains(":\($0)") == true }
+            }
         }
         let before = places()
         let probe = try await TestClient.connected(ports[0], "probe--")
