@@ -103,10 +103,10 @@ import Testing
                     $0.nodePolicy = policy
                 })
         }
-        let ports = linked.nodes.map(\.port)
-        let connected = clients
+        let (all, ports) = (clients, linked.nodes.map(\.port))
         let places: @Sendable () -> [Int?] = {
-            connected.map { client in ports.firstIndex { client.client.currentStatus.node?.contains(":\($0)") == true }
+            all.map { client in
+                ports.firstIndex { client.client.currentStatus.node?.contains(":\($0)") == true }
             }
         }
         let before = places()
