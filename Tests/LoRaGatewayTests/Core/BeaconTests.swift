@@ -49,7 +49,10 @@ import Testing
                 }
                 return rig.radio.sent.count == 1 || refused > 0
             }
-            if let sent = rig.radio.sent.first { #expect(sent.count == 1_000_000 + 3_600_000 + 1_500) }
+            // On a machine that was too busy for the first, a later one.
+            if let sent = rig.radio.sent.first {
+                #expect((sent.count - (1_000_000 + 3_600_000 + 1_500)) % 128_000_000 == 0)
+            }
         }
     }
 }
