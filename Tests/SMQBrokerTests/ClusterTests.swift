@@ -124,7 +124,11 @@ import Testing
         var nodes: [TestNode] = []
         for port in ports { nodes.append(try await TestNode.start(links: port.port, peers: peers)) }
         for node in nodes { try await node.linked(2) }
-        #expect(Set(try await nodes[0].cluster.links.map(\.nodeID)).count == 2)
+        // For a moment there may be two to the same node.
+        try await eventually("one to each") {
+            let links = try await nodes[0].cluster.links
+            return links.count == 2 && Set(links.map(\.nodeID)).count == 2
+        }
         for node in nodes { await node.stop() }
     }
 
