@@ -125,8 +125,9 @@ import Testing
         for port in ports { nodes.append(try await TestNode.start(links: port.port, peers: peers)) }
         for node in nodes { try await node.linked(2) }
         // For a moment there may be two to the same node.
+        let first = nodes[0]
         try await eventually("one to each") {
-            let links = try await nodes[0].cluster.links
+            let links = try await first.cluster.links
             return links.count == 2 && Set(links.map(\.nodeID)).count == 2
         }
         for node in nodes { await node.stop() }
