@@ -12,7 +12,8 @@ final class GWMPLink: ServerLink {
     private var sockets: GWMPSockets?
     private var timer: Scheduled<Void>?
     private var timerAt = MonotonicTime.distantFuture
-    private var backOff = BackOff(base: .milliseconds(500), cap: .seconds(30))
+    /// Short, so that the first frame after an outage of the DNS goes within a second.
+    private var backOff = BackOff(base: .milliseconds(250), cap: .milliseconds(800))
     private var random = SplitMix64()
     private var isStopped = false
     private var problem: String?
