@@ -103,6 +103,8 @@ import Testing
             .bind(unixDomainSocketPath: path).get()
         try await radio.start(RadioPlan(.eu868))
         try await eventually("the first record") { received.withLock { $0.count } == 288 }
+        // Old enough to have heard something a millisecond ago.
+        try await eventually("a second of the radio's life") { radio.now() > 1_000_000 }
         let count = UInt32(truncatingIfNeeded: radio.now())
         let bytes = record(count: count)
         let channel = try #require(peer.withLock { $0 })
