@@ -15,17 +15,21 @@ final class AcknowledgementQueue: Sendable {
     private let state = Locked(State())
     private let eventLoop: any EventLoop
     private let delivery: DeliverySender
-    private let send: Locked<(@Sendable (ByteBuffer, SMQPeer) throws(DeviceError) -> Void)?>
+    /// A closure in a struct: one that stands in a generic type by itself gets another wrapper each time it is read there,
+    /// and after some ten thousand calls no stack is deep enough for them.
+    private struct Way {
+        let send: @Sendable (ByteBuffer, SMQPeer) throws(DeviceError) -> Void
+    }
+    private let way = Locked<Way?>(nil)
 
     init(eventLoop: any EventLoop, delivery: DeliverySender) {
         self.eventLoop = eventLoop
         self.delivery = delivery
-        send = Locked(nil)
     }
 
     /// How a message goes to a peer; nothing is sent before.
     func connect(_ send: @escaping @Sendable (ByteBuffer, SMQPeer) throws(DeviceError) -> Void) {
-        self.send.withLock { $0 = send }
+        way.withLock { $0 = Way(send: send) }
     }
 
     func add(_ new: [(SMQPeer, MessageID)]) {
@@ -46,12 +50,12 @@ final class AcknowledgementQueue: Sendable {
             defer { state = State() }
             return state.ids
         }
-        guard let send = send.withLock({ $0 }) else { return }
+        guard let way = way.withLock({ $0 }) else { return }
         for (peer, ids) in ids {
             var (sent, lost) = (UInt64(0), UInt64(0))
             for (message, count) in AcknowledgementMessage.encode(ids) {
                 do throws(DeviceError) {
-                    try send(message, peer)
+                    try way.send(message, peer)
                     sent += UInt64(count)
                 } catch {
                     lost += UInt64(count)

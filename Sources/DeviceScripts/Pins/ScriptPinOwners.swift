@@ -7,7 +7,11 @@ final class ScriptPinOwners: Sendable {
         let pins: [Int]
         private let owners: ScriptPinOwners
         private let isReleased = Locked(false)
-        private let reader = Locked<(@Sendable () -> Bool?)?>(nil)
+        /// In a struct: a closure that stands in a generic type by itself gets another wrapper each time it is read.
+        private struct Reader {
+            let read: @Sendable () -> Bool?
+        }
+        private let reader = Locked<Reader?>(nil)
 
         fileprivate init(_ pins: [Int], _ owners: ScriptPinOwners) {
             self.pins = pins
@@ -17,8 +21,8 @@ final class ScriptPinOwners: Sendable {
         deinit { release() }
 
         /// Tells how the level of the pin is found, to be shown.
-        func setReader(_ read: @escaping @Sendable () -> Bool?) { reader.withLock { $0 = read } }
-        fileprivate var level: Bool? { reader.withLock { $0 }?() }
+        func setReader(_ read: @escaping @Sendable () -> Bool?) { reader.withLock { $0 = Reader(read: read) } }
+        fileprivate var level: Bool? { reader.withLock { $0 }?.read() ?? nil }
 
         func release() {
             let first = isReleased.withLock { released in
