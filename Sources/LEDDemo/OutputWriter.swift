@@ -52,7 +52,7 @@ final class OutputWriter: Sendable {
         }
         wake = (ends[0], ends[1])  // safe: two elements
         // The thread, and with it the writer, lives until the process ends.
-        if !isReady || !BlockingThread.start({ [self] in run() }) { state.withLock { $0.isGone = true } }
+        if !isReady || !SystemThread.tryDetach({ [self] in run() }) { state.withLock { $0.isGone = true } }
     }
 
     /// Adds lines, and a new picture below them.

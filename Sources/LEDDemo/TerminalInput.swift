@@ -49,7 +49,7 @@ final class TerminalInput: Sendable {
     func run() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let isStarted = BlockingThread.start { [self] in
+                let isStarted = SystemThread.tryDetach { [self] in
                     readKeys()
                     continuation.resume()
                 }

@@ -123,6 +123,64 @@ import Testing
         try await again.close()
     }
 
+    /// A flash card takes a second for a sync now and then. Messages must not wait for it.
+    @Test func aSlowSyncHoldsUpNeitherWritesNorReads() async throws {
+        let directory = try TemporaryDirectory()
+        let isSlow = Locked(true)
+        var configuration = Logs.configuration(segment: 4096)
+        configuration.calls.sync = { file in
+            while isSlow.withLock({ $0 }) { usleep(1000) }
+            return fdatasync(file)
+        }
+        let log = try await OutboxLog.open(directory: directory("log"), epoch: 1, configuration: configuration)
+        var ids: [RecordID] = []
+        // More than a segment takes: the next one has to wait for the disk, so the rest waits in memory.
+        for number in UInt64(1)...1000 { ids.append(try await log.append(Logs.payload(number))) }
+        try await log.stored(ids[9])
+        #expect(try await Logs.all(log).map(\.id) == ids)
+        log.acknowledge(through: ids[499])
+        #expect(try await Logs.all(log).map(\.id) == Array(ids[500...]))
+        #expect(log.counters.undurable == 1000)
+        isSlow.withLock { $0 = false }
+        try await log.durable(ids[999])
+        #expect(log.counters.undurable == 0)
+        try await log.close()
+        let again = try await OutboxLog.open(directory: directory("log"), epoch: 2)
+        #expect(try await Logs.all(again).map(\.id) == Array(ids[500...]))
+        try await again.close()
+    }
+
+    /// The kernel may drop the pages of a sync that fails, and somebody reads before the failure is known.
+    @Test func whatAFailingSyncTakesFromTheFileIsReadFromMemory() async throws {
+        let directory = try TemporaryDirectory()
+        let isFailing = Locked(true)
+        let hasDropped = Locked(false)
+        let isHeld = Locked(true)
+        var configuration = Logs.configuration(segment: 16384)
+        configuration.retryInterval = .milliseconds(5)
+        configuration.calls.sync = { file in
+            guard isFailing.withLock({ $0 }) else { return fdatasync(file) }
+            _ = ftruncate(file, 10)
+            hasDropped.withLock { $0 = true }
+            while isHeld.withLock({ $0 }) { usleep(1000) }
+            errno = EIO
+            return -1
+        }
+        let log = try await OutboxLog.open(directory: directory("log"), epoch: 1, configuration: configuration)
+        var ids: [RecordID] = []
+        for number in UInt64(1)...50 { ids.append(try await log.append(Logs.payload(number))) }
+        #expect(try await eventually { hasDropped.withLock { $0 } })
+        #expect(try await log.read(limit: 7).map(\.id) == Array(ids[..<7]))
+        #expect(try await Logs.all(log).map(\.id) == ids)
+        isHeld.withLock { $0 = false }
+        #expect(try await eventually { log.failure != nil })
+        isFailing.withLock { $0 = false }
+        try await log.durable(ids[49])
+        #expect(log.counters.lost == 0)
+        #expect(try await Logs.all(log).map(\.payload) == (UInt64(1)...50).map(Logs.payload))
+        try await log.close()
+    }
+
     /// Every write is cut at some byte, again and again, as a full disk does.
     @Test func shortWritesAnywhere() throws {
         for limit in 0..<200 {

@@ -49,31 +49,12 @@ final class LuaWorkers: Sendable {
 
 /// Starts threads.
 enum LuaThread {
-    private final class Main {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-
     /// Starts a detached thread; false when there cannot be one.
     @discardableResult
     static func start(_ name: String, stack: Int = 1 << 20, _ body: @escaping @Sendable () -> Void) -> Bool {
-        let main = Unmanaged.passRetained(
-            Main {
-                clua_thread_prepare(name); body()
-            })
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        defer { pthread_attr_destroy(&attributes) }
-        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        pthread_attr_setstacksize(&attributes, stack)
-        var thread = pthread_t()
-        let error = pthread_create(
-            &thread, &attributes,
-            { context in
-                if let context { Unmanaged<Main>.fromOpaque(context).takeRetainedValue().body() }
-                return nil
-            }, main.toOpaque())
-        if error != 0 { main.release() }
-        return error == 0
+        SystemThread.tryDetach(stack: stack) {
+            clua_thread_prepare(name)
+            body()
+        }
     }
 }

@@ -26,33 +26,27 @@ final class SerialReader: Sendable {
     /// Gathered bytes that are handed out without waiting for quiet, as an ESP32's UART does at 120 bytes.
     private static let threshold = 120
 
-    private let thread: pthread_t
+    private let thread: SystemThread
     private let wake: Int32
 
     /// Starts the thread. The file must stay open until ``stop()`` has returned.
     init(file: Int32, settings: SerialSettings, events: SerialInbox) throws(DeviceError) {
         wake = cdev_wake_new()
         guard wake >= 0 else { throw DeviceError(.io, "cannot make an eventfd: \(SystemError.text(errno))") }
-        let context = Unmanaged.passRetained(Work(file: file, wake: wake, settings: settings, events: events))
-        var thread = pthread_t()
-        let error = pthread_create(
-            &thread, nil,
-            { context in
-                if let context { SerialReader.main(Unmanaged<Work>.fromOpaque(context).takeRetainedValue()) }
-                return nil
-            }, context.toOpaque())
-        guard error == 0 else {
-            context.release()
+        do throws(DeviceError) {
+            thread = try SystemThread.start(for: "a serial port") { [wake] in
+                Self.main(Work(file: file, wake: wake, settings: settings, events: events))
+            }
+        } catch {
             Glibc.close(wake)
-            throw DeviceError(.io, "cannot start a thread for a serial port: \(SystemError.text(error))")
+            throw error
         }
-        self.thread = thread
     }
 
     /// Ends the thread and waits for it. To be called once.
     func stop() {
         cdev_wake_signal(wake)
-        pthread_join(thread, nil)
+        thread.join()
         Glibc.close(wake)
     }
 

@@ -26,7 +26,7 @@ final class EdgeReader: Sendable {
         }
     }
 
-    private let thread: pthread_t
+    private let thread: SystemThread
     private let wake: Int32
 
     /// Starts the thread. The handle must live until ``stop()`` has returned.
@@ -36,27 +36,20 @@ final class EdgeReader: Sendable {
     ) throws(DeviceError) {
         wake = cdev_wake_new()
         guard wake >= 0 else { throw DeviceError(.io, "cannot make an eventfd: \(SystemError.text(errno))") }
-        let work = Work(handle: handle, wake: wake, output: output, lost: lost, debouncers: debouncers)
-        let context = Unmanaged.passRetained(work)
-        var thread = pthread_t()
-        let error = pthread_create(
-            &thread, nil,
-            { context in
-                if let context { EdgeReader.main(Unmanaged<Work>.fromOpaque(context).takeRetainedValue()) }
-                return nil
-            }, context.toOpaque())
-        guard error == 0 else {
-            context.release()
+        do throws(DeviceError) {
+            thread = try SystemThread.start(for: "GPIO edges") { [wake] in
+                Self.main(Work(handle: handle, wake: wake, output: output, lost: lost, debouncers: debouncers))
+            }
+        } catch {
             Glibc.close(wake)
-            throw DeviceError(.io, "cannot start a thread for GPIO edges: \(SystemError.text(error))")
+            throw error
         }
-        self.thread = thread
     }
 
     /// Ends the thread and waits for it. To be called once.
     func stop() {
         cdev_wake_signal(wake)
-        pthread_join(thread, nil)
+        thread.join()
         Glibc.close(wake)
     }
 

@@ -95,22 +95,11 @@ final class ResolverCore: Sendable {
         guard state.thread == .notStarted, !state.isEnding else { return nil }
         let wake = cnet_wake_new()
         guard wake >= 0 else { return DeviceError(.io, "cannot make an eventfd: \(SystemError.text(errno))") }
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        defer { pthread_attr_destroy(&attributes) }
-        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        let context = Unmanaged.passRetained(ResolverThread(self, wake: wake))
-        var thread = pthread_t()
-        let error = pthread_create(
-            &thread, &attributes,
-            { context in
-                if let context { Unmanaged<ResolverThread>.fromOpaque(context).takeRetainedValue().run() }
-                return nil
-            }, context.toOpaque())
-        guard error == 0 else {
-            context.release()
+        do throws(DeviceError) {
+            try SystemThread.detach(for: "names") { ResolverThread(self, wake: wake).run() }
+        } catch {
             close(wake)
-            return DeviceError(.io, "cannot start a thread for names: \(SystemError.text(error))")
+            return error
         }
         state.wake = wake
         state.thread = .running

@@ -17,7 +17,7 @@ final class AppPrompt: Sendable {
 
     /// Runs lines until the input or the task ends.
     func run() async {
-        guard BlockingThread.start({ [self] in read() }) else { return }
+        guard SystemThread.tryDetach({ [self] in read() }) else { return }
         show("")
         await withTaskCancellationHandler {
             for await line in lines {

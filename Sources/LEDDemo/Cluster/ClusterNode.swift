@@ -115,7 +115,7 @@ final class ClusterNode: Sendable {
                 return true
             }
             if !isWanted { process.signal(SIGKILL) }
-            if !BlockingThread.start({ [self] in listen(reading, generation) }) { close(reading) }
+            if !SystemThread.tryDetach({ [self] in listen(reading, generation) }) { close(reading) }
         } catch {
             close(reading)
             finish(generation, error.exitStatus, error.description)

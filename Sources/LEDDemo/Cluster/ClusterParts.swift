@@ -144,7 +144,7 @@ final class ClusterParts: Sendable {
             close(reading)
             throw error
         }
-        let isStarted = BlockingThread.start { [self] in
+        let isStarted = SystemThread.tryDetach { [self] in
             defer { close(reading) }
             LineReader.read(reading) { line in view.withLock { $0.take(line, at: clock.now) } }
         }

@@ -40,7 +40,7 @@ final class DemoProcess: Sendable {
             throw DeviceError(.closed, "\(program.path) was not started", cause: error)
         }
         let child = try result.get()
-        let isWatched = BlockingThread.start {
+        let isWatched = SystemThread.tryDetach {
             _ = cdev_await_exit(child.id)
             // Under the lock, so that no signal goes to who gets the id next.
             let status = child.isCollected.withLock { isCollected in

@@ -22,7 +22,7 @@ final class WorkerThread: Sendable {
         let signal = worker.signal
         let result: Result<Report, DeviceError> = await withCheckedContinuation { continuation in
             do throws(DeviceError) {
-                try run(name) {
+                try SystemThread.detach(for: name) {
                     do throws(DeviceError) {
                         let (resource, report) = try open()
                         continuation.resume(returning: .success(report))
@@ -41,37 +41,23 @@ final class WorkerThread: Sendable {
         return (worker, try result.get())
     }
 
+    /// Starts a thread that calls a function whenever it was woken, until it is stopped.
+    static func start(_ name: String, step: @escaping @Sendable () -> Void) throws(DeviceError) -> WorkerThread {
+        let worker = WorkerThread()
+        let signal = worker.signal
+        try SystemThread.detach(for: name) {
+            while signal.wait(until: nil) { step() }
+        }
+        return worker
+    }
+
     /// Lets the thread call its function soon. Never blocks for long.
     func wake() { signal.raise(stop: false) }
     /// Lets the thread call its function for the last time and end.
     func stop() { signal.raise(stop: true) }
 
-    private final class Main {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-
-    private static func run(_ name: String, _ body: @escaping @Sendable () -> Void) throws(DeviceError) {
-        let context = Unmanaged.passRetained(Main(body))
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        defer { pthread_attr_destroy(&attributes) }
-        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        var thread = pthread_t()
-        let error = pthread_create(
-            &thread, &attributes,
-            { context in
-                if let context { Unmanaged<Main>.fromOpaque(context).takeRetainedValue().body() }
-                return nil
-            }, context.toOpaque())
-        guard error == 0 else {
-            context.release()
-            throw DeviceError(.io, "cannot start the thread \(name): \(SystemError.text(error))")
-        }
-    }
-
     /// What wakes the thread. @unchecked Sendable because its fields are only used with the mutex held.
-    private final class Signal: @unchecked Sendable {
+    final class Signal: @unchecked Sendable {
         private let mutex: UnsafeMutablePointer<pthread_mutex_t>
         private let condition: UnsafeMutablePointer<pthread_cond_t>
         private var isRaised = false

@@ -7,21 +7,27 @@ extension OutboxLogCore {
         let store: SegmentStore
         /// After a failure: not before this time, unless somebody asks or room was freed.
         var retryAt: MonotonicTime?
+        /// Somebody waits until everything up to this sequence is durable.
+        var hurry: UInt64 = 0
         init(_ store: SegmentStore) { self.store = store }
     }
 
     /// Opens the files on a thread of their own.
     func start(directory: String) async throws(DeviceError) -> (WorkerThread, OutboxRecovery) {
-        try await WorkerThread.start("outbox") { [self] () throws(DeviceError) in
+        let started = try await WorkerThread.start("outbox") { [self] () throws(DeviceError) in
             let store = try SegmentStore(directory: directory, epoch: epoch, configuration: configuration)
             state.withLock { $0.lastSequence = store.storedThrough }
             publish(store)
+            store.startSync = { [self] flight in syncThread.withLock { $0 }?.start(flight) ?? false }
             return (Resource(store), store.recovery)
         } step: { [self] resource, isLast in
             step(resource, isLast: isLast)
         } ended: { [self] in
             gate.close()
         }
+        // Nobody can wake the thread before this function returns.
+        syncThread.withLock { $0 = SyncThread(log: started.0) }
+        return started
     }
 
     private func step(_ resource: Resource, isLast: Bool) -> MonotonicTime? {
@@ -33,12 +39,20 @@ extension OutboxLogCore {
         store.acknowledge(work.acknowledgements)
         if work.sweep { attempt(resource) { () throws(DeviceError) in try store.removeExpired() } }
         let isFreed = store.segments.count < segments
-        let isHurried = work.hurry > store.durableThrough
+        if store.flight.map({ isLast || $0.isOver }) ?? false {
+            attempt(resource) { () throws(DeviceError) in try store.takeSync() }
+        }
+        resource.hurry = max(resource.hurry, work.hurry)
+        let isHurried = resource.hurry > store.durableThrough
         if isLast || isHurried || isFreed || resource.retryAt.map({ $0 <= .monotonicNow }) ?? true {
             resource.retryAt = nil
             attempt(resource) { () throws(DeviceError) in
                 try store.writeBacklog()
-                if isLast || isHurried || isCommitDue(store) { try store.sync() }
+                if isLast {
+                    try finish(store)
+                } else if isHurried || isCommitDue(store) || store.hasSyncFailed {
+                    try store.beginSync()
+                }
             }
         } else {
             publish(store)
@@ -52,8 +66,18 @@ extension OutboxLogCore {
         if isLast {
             store.flushAcknowledgements()
             try? store.acknowledgements.sync()
+            syncThread.withLock { $0 }?.stop()
         }
         return nextStep(resource)
+    }
+
+    /// Makes everything durable, however many segments it takes.
+    private func finish(_ store: SegmentStore) throws(DeviceError) {
+        try store.sync()
+        while !store.backlog.isEmpty {
+            try store.writeBacklog()
+            try store.sync()
+        }
     }
 
     private func takeWork() -> Work {
@@ -77,6 +101,8 @@ extension OutboxLogCore {
 
     private func nextStep(_ resource: Resource) -> MonotonicTime? {
         if let retryAt = resource.retryAt { return retryAt }
+        // A sync's end wakes the thread.
+        guard resource.store.flight == nil else { return nil }
         return resource.store.firstUnsynced.map { $0 + configuration.commit.interval }
     }
 
@@ -84,9 +110,11 @@ extension OutboxLogCore {
     private func attempt(_ resource: Resource, _ body: () throws(DeviceError) -> Void) {
         do {
             try body()
-            state.withLock { $0.failure = nil }
+            // What the disk did not sync it may well write.
+            if !resource.store.hasSyncFailed { state.withLock { $0.failure = nil } }
             publish(resource.store)
         } catch {
+            resource.hurry = 0
             resource.retryAt = .monotonicNow + configuration.retryInterval
             resource.store.counters.failures += 1
             state.withLock { $0.failure = error }

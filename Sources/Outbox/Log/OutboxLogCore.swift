@@ -42,6 +42,7 @@ final class OutboxLogCore: Sendable {
     let configuration: OutboxConfiguration
     let gate: ProgressGate
     let state = Locked(State())
+    let syncThread = Locked<SyncThread?>(nil)
 
     init(epoch: UInt32, configuration: OutboxConfiguration) {
         self.epoch = epoch

@@ -47,7 +47,10 @@ extension SegmentStore {
         reader = nil
         while let record = scanner.next() {
             guard record.sequence >= reading.position else { continue }
-            if record.sequence > reading.position { lose(reading.position...record.sequence - 1, in: segment) }
+            if record.sequence > reading.position {
+                miss(reading.position...record.sequence - 1, in: segment, &reading)
+                if reading.isFull { return }
+            }
             take(RecordID(epoch: segment.name.epoch, sequence: record.sequence), record.expires, &reading) {
                 scanner.payload(record)
             }
@@ -56,10 +59,25 @@ extension SegmentStore {
                 return
             }
         }
-        if segment.last >= reading.position { lose(reading.position...segment.last, in: segment) }
+        if segment.last >= reading.position {
+            miss(reading.position...segment.last, in: segment, &reading)
+            if reading.isFull { return }
+        }
         reading.position = segment.last + 1
         // The active segment grows: the next read goes on here.
         if active != nil, segment.name == segments.last?.name { reader = (segment.name.generation, scanner) }
+    }
+
+    /// Records that are not where they were written. What is not durable yet is in memory too: a sync that is just
+    /// failing may have taken it from the file.
+    private func miss(_ range: ClosedRange<UInt64>, in segment: Segment, _ reading: inout Reading) {
+        if range.lowerBound <= durableThrough {
+            lose(range.lowerBound...min(range.upperBound, durableThrough), in: segment)
+        }
+        for record in unsynced where range.contains(record.sequence) && record.sequence >= reading.position {
+            take(RecordID(epoch: epoch, sequence: record.sequence), record.expires, &reading) { record.payload }
+            if reading.isFull { return }
+        }
     }
 
     /// Records that were there when the log was opened and cannot be read now.

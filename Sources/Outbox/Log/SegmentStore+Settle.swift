@@ -71,7 +71,7 @@ extension SegmentStore {
                 if settled.lowWater > 0 { all.insert(1...settled.lowWater, at: 0) }
                 let bytes = encode(all)
                 try acknowledgements.replace(with: bytes)
-                journalLimit = max(65536, Int64(bytes.count) * 4)
+                journalLimit = max(Self.leastJournalLimit, Int64(bytes.count) * 4)
             } else {
                 try acknowledgements.append(encode(ranges))
             }
@@ -103,8 +103,9 @@ extension SegmentStore {
                 index += 1
                 continue
             }
-            // That a segment in the middle was deleted on purpose, only the journal can tell at the next start.
-            if isJournalDurable == nil {
+            // That a segment in the middle was deleted on purpose, or the only one, only the journal can tell at the
+            // next start. The oldest, which goes most often, waits for no disk.
+            if index > 0 || segments.count == 1, isJournalDurable == nil {
                 isJournalDurable = !isJournalIncomplete && (try? acknowledgements.sync()) != nil
             }
             guard index == 0 || isJournalDurable == true, (try? remove(at: index)) != nil else {

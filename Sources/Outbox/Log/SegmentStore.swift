@@ -25,6 +25,8 @@ final class SegmentStore {
     }
 
     static let acknowledgedName = "acknowledged"
+    /// Bytes of the journal of acknowledgements before it is written anew, for which everything waits: of 40,000.
+    static let leastJournalLimit: Int64 = 1 << 20
 
     let configuration: OutboxConfiguration
     let directory: StateDirectory
@@ -42,6 +44,12 @@ final class SegmentStore {
     var unsynced: [PendingRecord] = []
     /// When the first of ``unsynced`` was written.
     var firstUnsynced: MonotonicTime?
+    /// A sync that another thread waits for.
+    private(set) var flight: SyncFlight?
+    /// Hands a sync to that thread; false where there is none, then this one waits.
+    var startSync: (SyncFlight) -> Bool = { _ in false }
+    /// The last sync failed: the next one is not to wait for a group.
+    private(set) var hasSyncFailed = false
     /// The last sequence whose record is in a file.
     var storedThrough: UInt64 = 0
     /// The last sequence whose record is on the disk.
@@ -54,7 +62,7 @@ final class SegmentStore {
     var unflushed: [ClosedRange<UInt64>] = []
     /// The journal of acknowledgements misses some, or has grown: it is to be written anew.
     var isJournalIncomplete = false
-    var journalLimit: Int64 = 65536
+    var journalLimit = SegmentStore.leastJournalLimit
 
     /// Where the last read ended, so that the next one goes on there.
     var reader: (generation: UInt32, scanner: RecordScanner)?
@@ -89,7 +97,8 @@ final class SegmentStore {
 
     // MARK: Writing
 
-    /// Writes the backlog. What it throws leaves unwritten records in the backlog.
+    /// Writes the backlog, up to the end of a segment that is not on the disk yet. What it throws leaves unwritten
+    /// records in the backlog.
     func writeBacklog() throws(DeviceError) {
         var done = 0
         defer { backlog.removeFirst(done) }
@@ -109,7 +118,10 @@ final class SegmentStore {
                 count += 1
             }
             if count == 0 {
-                try closeActive()
+                // A failed sync can take back the records of one segment only, so the next begins when this is durable.
+                try beginSync()
+                guard unsynced.isEmpty else { return }
+                self.active = nil
                 continue
             }
             try active.write(buffer, at: segment.bytes)
@@ -141,25 +153,46 @@ final class SegmentStore {
         active = nil
     }
 
-    /// Makes what was written durable.
+    /// Begins to make what was written durable, unless that is under way; ``takeSync()`` ends it.
+    func beginSync() throws(DeviceError) {
+        guard flight == nil, let active, let segment = segments.last, !unsynced.isEmpty else { return }
+        let flight = SyncFlight(
+            active, bytes: segment.bytes, last: segment.last, directory: isDirectoryDirty ? directory : nil)
+        self.flight = flight
+        guard !startSync(flight) else { return }
+        flight.run()
+        try takeSync()
+    }
+
+    /// Waits for the sync that is under way, and takes its result.
     ///
     /// After a failed sync the kernel may have thrown the data away and say so only once. So the records go back into
     /// the backlog, and their next attempt is a new segment.
-    func sync() throws(DeviceError) {
-        guard let active, let segment = segments.last, !unsynced.isEmpty else { return }
-        do {
-            try active.sync()
-            if isDirectoryDirty { try directory.sync() }
+    func takeSync() throws(DeviceError) {
+        guard let flight else { return }
+        self.flight = nil
+        do throws(DeviceError) {
+            try flight.finish()
         } catch {
+            hasSyncFailed = true
             abandonUnsynced()
             throw error
         }
-        isDirectoryDirty = false
-        syncedBytes = segment.bytes
-        durableThrough = segment.last
-        unsynced.removeAll(keepingCapacity: true)
-        firstUnsynced = nil
+        hasSyncFailed = false
+        if flight.coversDirectory { isDirectoryDirty = false }
+        syncedBytes = flight.bytes
+        durableThrough = flight.last
+        unsynced.removeFirst(unsynced.firstIndex { $0.sequence > flight.last } ?? unsynced.count)
+        // The others were written after it began.
+        firstUnsynced = unsynced.isEmpty ? nil : flight.began
         counters.syncs += 1
+    }
+
+    /// Makes what was written durable before it returns.
+    func sync() throws(DeviceError) {
+        try takeSync()
+        try beginSync()
+        try takeSync()
     }
 
     private func abandonUnsynced() {

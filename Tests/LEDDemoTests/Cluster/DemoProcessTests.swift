@@ -38,7 +38,7 @@ import Testing
         close(writing)
         let lines = Locked<[String]>([])
         let isDone = Locked(false)
-        _ = BlockingThread.start {
+        _ = SystemThread.tryDetach {
             LineReader.read(reading) { line in lines.withLock { $0.append(line) } }
             close(reading)
             isDone.withLock { $0 = true }
