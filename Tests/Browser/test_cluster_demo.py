@@ -194,3 +194,4 @@ def test_for_ends_it(window):
     begun = time.monotonic()
     assert demo.program.process.wait(30) == 0, demo.program.lines
     assert time.monotonic() - begun >= 2.5
+    until(lambda: any(e.get("event") == "ended" and "--for" in e["reason"] for e in demo.program.events), 5, "the device's reason")

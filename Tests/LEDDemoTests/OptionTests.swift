@@ -76,7 +76,7 @@ import Testing
     }
 
     @Test func theDeviceOfAClusterGetsWhatTheUserChose() throws {
-        let command = try LEDDemoCommand.parse(["--cluster", "2", "--board", "sim:rockpi4b", "--name", "A b", "--json"])
+        let command = try LEDDemoCommand.parse(["--cluster", "2", "--board", "sim:rockpi4b", "--name", "A b", "--json", "--for=7s"])
         #expect(try command.options().cluster == 2)
         let arguments = command.deviceArguments + ["--broker=smq://cluster.demo:1", "--hosts=/x", "--heartbeat=20"]
         let options = try LEDDemoCommand.parse(arguments).options()
@@ -84,6 +84,7 @@ import Testing
         #expect(options.name == "A b")
         #expect(options.isJSON)
         #expect(options.profile == .fast)
+        #expect(options.duration == .seconds(7))
         #expect(options.cluster == nil)
         #expect(options.hostsFile == "/x")
         #expect(options.heartbeat == 20)

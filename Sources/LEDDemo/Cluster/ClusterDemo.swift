@@ -71,8 +71,9 @@ struct ClusterDemo: Sendable {
                 return nil
             }
             if let duration = options.duration {
+                // The device keeps the time and says so; this is for one that does not.
                 group.addTask {
-                    try? await Task.sleep(for: duration)
+                    try? await Task.sleep(for: duration + .seconds(3))
                     return Task.isCancelled ? nil : 0
                 }
             }

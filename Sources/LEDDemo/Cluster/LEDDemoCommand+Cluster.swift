@@ -34,6 +34,6 @@ extension LEDDemoCommand {
         let flags = (json ? ["--json"] : []) + (verbose ? ["--verbose"] : [])
         return option("board", board) + lists + option("button", button) + option("on-exit", onExit)
             + option("name", name) + option("uid", uid) + option("profile", profile ?? "fast")
-            + option("policy", policy) + flags
+            + option("policy", policy) + option("for", duration) + flags
     }
 }
