@@ -34,7 +34,16 @@ final class LEDDevice: Sendable {
     /// Held while a LED changes and pages are told, and while the LEDs are described to pages, so that what pages
     /// hear last is what the LEDs are. Everything that is done under it returns at once.
     private let switching = Locked(())
-    private let warnings = Locked(WarningLimiter())
+    /// What peers can cause as often as they like is told once a second.
+    private enum WarningKind: Hashable, Sendable {
+        case noCommand
+        case unknownLED
+        case cannotSwitch
+        case refusedByScript
+    }
+
+    private let warnings = Locked(WarningLimiter<WarningKind>(every: .seconds(1)))
+    private let clock = DeviceClock(ContinuousClock())
     /// Tells that pages missed an echo.
     private let lostEchoes = BoundedStream<Void>(limit: 1)
     private let report: @Sendable (DemoEvent) -> Void
@@ -219,9 +228,9 @@ final class LEDDevice: Sendable {
     }
 
     /// Warns of what peers can cause as often as they like.
-    private func warn(_ kind: WarningLimiter.Kind, _ text: String) {
-        guard let text = warnings.withLock({ $0.admit(kind, text, now: .now) }) else { return }
-        report(.warning(text))
+    private func warn(_ kind: WarningKind, _ text: String) {
+        guard let held = warnings.withLock({ $0.admit(kind, at: clock.now) }) else { return }
+        report(.warning(held == 0 ? text : "\(text) (\(held) more like this were left out.)"))
     }
 
     private var kept: (waiting: UInt64, dropped: UInt64)? {

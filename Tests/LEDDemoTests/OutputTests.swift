@@ -124,18 +124,3 @@ import Testing
         #expect(!screen.rows(width: 39, height: 60).contains { $0.contains("GPIO17") })
     }
 }
-
-@Suite struct WarningLimiterTests {
-    @Test func oneOfAKindInASecondAndTheRestCounted() {
-        var limiter = WarningLimiter()
-        let start = ContinuousClock.now
-        #expect(limiter.admit(.noCommand, "a", now: start) == "a")
-        for index in 0..<1000 {
-            #expect(limiter.admit(.noCommand, "b", now: start + .microseconds(index)) == nil)
-        }
-        #expect(limiter.admit(.unknownLED, "c", now: start) == "c")
-        #expect(
-            limiter.admit(.noCommand, "d", now: start + .seconds(1)) == "d (1000 more like this were left out.)")
-        #expect(limiter.admit(.noCommand, "e", now: start + .seconds(2)) == "e")
-    }
-}

@@ -24,7 +24,7 @@ final class GatewayCore: UplinkChannelOwner {
     private(set) var channels: [UplinkChannel] = []
     /// What was wrong, by kind.
     private(set) var warnings: [String: UInt64] = [:]
-    private var limiter = WarningLimiter()
+    private var limiter = WarningLimiter<String>(every: .seconds(60))
     private let makeLink: MakeLink
     private let report: ([Event]) -> Void
     /// Counts of the last report to the servers, which want those since then; one for each up-link.

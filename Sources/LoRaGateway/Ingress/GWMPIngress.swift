@@ -19,7 +19,7 @@ struct GWMPIngress {
 
     private(set) var counters = Counters()
     private(set) var table: GatewayTable
-    private var warnings = WarningLimiter()
+    private var warnings = WarningLimiter<String>(every: .seconds(60))
 
     init(table: GatewayTable) { self.table = table }
 

@@ -28,15 +28,4 @@ import Testing
         #expect(table.count == 100)
         #expect(table.all.last?.eui == GatewayEUI(99))
     }
-
-    @Test func oneWarningOfAKindComesThroughInAMinute() {
-        var limiter = WarningLimiter()
-        #expect(limiter.admit("a", at: time(0)) == 0)
-        #expect(limiter.admit("a", at: time(1)) == nil)
-        #expect(limiter.admit("b", at: time(1)) == 0)
-        #expect(limiter.admit("a", at: time(59)) == nil)
-        #expect(limiter.admit("a", at: time(60)) == 2)
-        #expect(limiter.admit("a", at: time(61)) == nil)
-        #expect(limiter.admit("a", at: time(500)) == 1)
-    }
 }
