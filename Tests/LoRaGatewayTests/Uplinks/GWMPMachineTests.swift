@@ -62,7 +62,8 @@ import Testing
     private func frame(_ number: UInt64 = 1) -> ReceivedFrame {
         ReceivedFrame(
             RadioUplink(
-                count: number, frequency: RadioFrequency(hertz: 868_100_000), modulation: .fsk(bitRate: 50_000), rssi: -1,
+                count: number, frequency: RadioFrequency(hertz: 868_100_000), modulation: .fsk(bitRate: 50_000),
+                rssi: -1,
                 payload: [1], receivedAt: .zero),
             receivedAt: UTCTime(microseconds: 0))
     }
@@ -180,12 +181,14 @@ import Testing
         #expect(counts(next, missed: false) == [0])
         let taken = try #require(try numbers(next).first)
         #expect(sent(next).count == 1 && taken.first == UInt32(window) && taken.count > 3)
-        // A report does not wait.
-        #expect(sent(machine.push([], stat: GWMPStat(), now: time(21))).count == 1)
+        // A report does not wait, and takes frames along.
+        let report = machine.push([], stat: GWMPStat(), now: time(21))
+        let along = try #require(try numbers(report).first)
+        #expect(sent(report).count == 1 && along.first == UInt32(window + taken.count))
         // The others count as missed after their time and make room for those that wait.
         let later = machine.tick(now: time(1010))
         #expect(counts(later, missed: true) == (1..<UInt64(window)).map { $0 })
-        #expect(try numbers(later).flatMap { $0 }.first == UInt32(window + taken.count))
+        #expect(try numbers(later).flatMap { $0 }.first == UInt32(window + taken.count + along.count))
     }
 
     @Test(arguments: [false, true]) func whatWaitsIsBounded(keepsOrder: Bool) throws {

@@ -17,7 +17,7 @@ struct GWMPObjectWriter {
         json += value
     }
 
-    mutating func integer(_ key: String, _ value: (some BinaryInteger)?) { raw(key, value.map { String($0) }) }
+    mutating func integer(_ key: String, _ value: (some BinaryInteger)?) { raw(key, value?.description) }
 
     /// A number that JSON cannot say, NaN or infinite, is left out.
     mutating func number(_ key: String, _ value: Double?) {
