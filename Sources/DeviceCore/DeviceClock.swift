@@ -6,7 +6,10 @@ public struct DeviceClock: Sendable {
     private let wait: @Sendable (MonotonicTime) async throws -> Void
 
     /// Wraps a clock; its time counts from now.
-    public init(_ clock: any Clock<Duration>) { self = Self.wrapping(clock) }
+    public init(_ clock: any Clock<Duration>) {
+        // The usual one by its own type, which the compiler specialises: it is read on every frame's way.
+        if let clock = clock as? ContinuousClock { self = Self.wrapping(clock) } else { self = Self.wrapping(clock) }
+    }
 
     private init(
         read: @escaping @Sendable () -> MonotonicTime, wait: @escaping @Sendable (MonotonicTime) async throws -> Void

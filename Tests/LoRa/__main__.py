@@ -58,7 +58,7 @@ def main():
     options.add_argument("--rounds", type=int, default=1, help="of latency and downlink")
     options.add_argument("--seconds", type=int, default=30, help="of latency")
     options.add_argument("--outage", type=int, default=60, help="seconds of an outage")
-    options.add_argument("--rates", default="2000,5000,10000,20000,30000", help="uplinks a second of throughput")
+    options.add_argument("--rates", default="5000,10000,20000,40000,60000,80000", help="uplinks a second of throughput")
     options.add_argument("--hal", help="a checkout of Semtech's sx1302_hal: measures its lora_pkt_fwd too")
     options.add_argument("--station", help="Basics Station's simulation build, for the part foreign")
     options.add_argument("--world", help="LoRaWorldProgram, for the part foreign")

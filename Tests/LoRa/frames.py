@@ -3,6 +3,8 @@
 import struct
 
 PORT = 10
+# Numbers from here on only try whether frames come through.
+FIRST = 0xFFFF0000
 
 
 def uplink(number, padding=0, address=0x01000001):

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import urllib.request
 
 from lgwsim import Concentrator
 from system import Process, RigError, wait_until
@@ -32,6 +34,10 @@ class Gateway:
             raise RigError(f"{self.name} ended: {self.process.said()}")
         return self
 
+    def lost(self):
+        """Frames that the program itself says it has lost; none that we know of."""
+        return 0
+
     def close(self):
         if self.process:
             self.process.stop()
@@ -55,6 +61,17 @@ class Ours(Gateway):
         state = os.path.join(self.directory, "state")
         os.makedirs(state, exist_ok=True)
         return [binary, "--config", path, "--quiet"], {"STATE_DIRECTORY": state}
+
+    def lost(self):
+        """What its own metrics say of frames that it gave up."""
+        page = re.search(r"Page: (http://\S+)", self.process.said(10_000))
+        with urllib.request.urlopen(page[1] + "metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        # A frame that is not acknowledged in time may have arrived all the same.
+        names = ("lora_radio_lost_total", "lora_uplink_dropped_total", "lora_link_events_total")
+        return sum(
+            int(float(line.split()[-1])) for line in lines
+            if line.startswith(names) and ("link_events" not in line or re.search(r"/(overflow|unsent)\"", line)))
 
 
 class SemtechForwarder(Gateway):

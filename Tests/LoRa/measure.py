@@ -2,13 +2,14 @@
 
 import base64
 import multiprocessing
+import re
 import socket
 import time
 
 import frames
 from gateways import CHANNELS
 from gwmp import PULL_ACK, PULL_DATA, PUSH_ACK, PUSH_DATA, receive_buffer
-from system import wait_until
+from system import processor_seconds, wait_until
 
 
 def percentile(values, share):
@@ -19,7 +20,7 @@ def percentile(values, share):
 
 def settle(gateway, server):
     """Until one frame has come through."""
-    number = 0xFFFF0000
+    number = frames.FIRST
     def arrived():
         nonlocal number
         number += 1
@@ -52,20 +53,32 @@ def latency(gateway, server, rate=20, seconds=30):
     }
 
 
-def _count(listener, total, stop):
-    """The server of throughput, in a process of its own: acknowledges and counts."""
-    # rxpk begins every element; "data" would do too, but this is sooner in the text.
+def _count(listener, total, distinct, wish):
+    """The server of throughput, in a process of its own: acknowledges at once and keeps what came. Looks into it only
+    when it is asked to, so that it is no slower than it has to be."""
     listener.settimeout(0.2)
-    while not stop.value:
+    kept = []
+    while wish.value != STOP:
+        if wish.value == LOOK:
+            # Each number once, whatever came twice.
+            found = {
+                frames.number_of(base64.b64decode(text)) for datagram in kept for text in DATA.findall(datagram)}
+            distinct.value, kept = len(found - {None, frames.FIRST}), []
+            wish.value = GO
         try:
             datagram, peer = listener.recvfrom(65_536)
         except TimeoutError:
             continue
         if datagram[3] == PUSH_DATA:
             listener.sendto(datagram[:3] + bytes([PUSH_ACK]), peer)
+            kept.append(datagram)
             total.value += datagram.count(b'"data"')
         elif datagram[3] == PULL_DATA:
             listener.sendto(datagram[:3] + bytes([PULL_ACK]), peer)
+
+
+DATA = re.compile(rb'"data":"([^"]*)"')
+GO, LOOK, STOP = range(3)
 
 
 class Counter:
@@ -77,29 +90,49 @@ class Counter:
         self.listener.bind(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         context = multiprocessing.get_context("fork")
-        self.total = context.Value("q", 0)
-        self.stop = context.Value("b", 0)
-        self.process = context.Process(target=_count, args=(self.listener, self.total, self.stop), daemon=True)
+        self.total, self._distinct = context.Value("q", 0), context.Value("q", 0)
+        self._wish = context.Value("b", GO)
+        self.process = context.Process(
+            target=_count, args=(self.listener, self.total, self._distinct, self._wish), daemon=True)
         self.process.start()
 
     @property
     def frames(self):
         return self.total.value
 
+    def distinct(self):
+        """How many different frames came since the last look."""
+        self._wish.value = LOOK
+        wait_until(lambda: self._wish.value == GO, 60, "the counting server's answer")
+        return self._distinct.value
+
+    def refused(self):
+        """Datagrams that the kernel had no room for at this socket."""
+        with open("/proc/net/udp") as file:
+            rows = [line.split() for line in file][1:]
+        return sum(int(row[-1]) for row in rows if int(row[1].split(":")[1], 16) == self.port)
+
+    def processor_seconds(self):
+        return processor_seconds(self.process.pid)
+
     def close(self):
-        self.stop.value = 1
+        self._wish.value = STOP
         self.process.join(5)
         self.listener.close()
 
 
-def throughput(gateway, counter, rates, seconds=3):
-    """The greatest of the rates at which every frame arrives; with the processor time per frame there."""
+def throughput(gateway, counter, rates, seconds=5):
+    """Rate by rate, until frames are lost: how many different ones arrive, and whose processor time it takes. Where
+    all three together need all cores, the machine is the limit and not the gateway."""
     wait_until(lambda: _first(gateway, counter), 60, f"a first frame through {gateway.name}", pause=0.2)
+    time.sleep(1)
+    counter.distinct()
     results = []
     number = 1
     for rate in rates:
-        before, busy, start = counter.frames, gateway.process.processor_seconds(), time.monotonic()
-        sent = 0
+        before, lost, refused = counter.frames, gateway.lost(), counter.refused()
+        busy = [gateway.process.processor_seconds(), counter.processor_seconds(), time.process_time()]
+        start, sent = time.monotonic(), 0
         while sent < rate * seconds:
             due = min(rate * seconds, int((time.monotonic() - start) * rate) + 1)
             if due > sent:
@@ -114,18 +147,22 @@ def throughput(gateway, counter, rates, seconds=3):
             time.sleep(0.1)
             quiet = quiet + 1 if counter.frames == last else 0
             last = counter.frames
-        spent = gateway.process.processor_seconds() - busy
+        spent = [gateway.process.processor_seconds(), counter.processor_seconds(), time.process_time()]
+        ours, server, radio = ((now - then) / sent * 1e6 for then, now in zip(busy, spent))
+        arrived = counter.distinct()
         results.append({
-            "wanted/s": rate, "sent/s": sent / took, "sent": sent, "arrived": counter.frames - before,
-            "CPU µs/frame": spent / sent * 1e6, "RSS MB": gateway.process.memory() / 1024,
+            "wanted/s": rate, "sent/s": sent / took, "sent": sent, "arrived": arrived,
+            "twice": counter.frames - before - arrived, "gateway says lost": gateway.lost() - lost,
+            "server's socket full": counter.refused() - refused, "CPU µs/frame": ours, "server µs/frame": server,
+            "radio µs/frame": radio, "RSS MB": gateway.process.memory() / 1024,
         })
-        if counter.frames - before < sent * 0.9:
+        if arrived < sent * 0.9:
             break
     return results
 
 
 def _first(gateway, counter):
-    gateway.radio.hear(frames.uplink(0xFFFF0000), frequency=CHANNELS[0])
+    gateway.radio.hear(frames.uplink(frames.FIRST), frequency=CHANNELS[0])
     return counter.frames > 0
 
 

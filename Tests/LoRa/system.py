@@ -38,6 +38,18 @@ def load():
     return f"{os.cpu_count()} x {model}, load {one:.2f} {five:.2f}"
 
 
+def processor_seconds(pid):
+    """The time of all threads of a process, by the scheduler's own sum."""
+    total = 0.0
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/schedstat") as file:
+                total += int(file.read().split()[0]) / 1e9
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return total
+
+
 def _die_with_parent():
     # Also when the rig is killed -9: nothing it started outlives it.
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -60,15 +72,7 @@ class Process:
         return self.child.poll() is None
 
     def processor_seconds(self):
-        """The time of all its threads, to the hundredth of a second, better by the scheduler's own sum."""
-        total = 0.0
-        try:
-            for task in os.listdir(f"/proc/{self.child.pid}/task"):
-                with open(f"/proc/{self.child.pid}/task/{task}/schedstat") as file:
-                    total += int(file.read().split()[0]) / 1e9
-        except (FileNotFoundError, ProcessLookupError):
-            pass
-        return total
+        return processor_seconds(self.child.pid)
 
     def memory(self, field="VmRSS"):
         """Resident memory in kB; VmHWM is the greatest so far."""

@@ -13,6 +13,11 @@ public enum JSONWriter {
     /// Appends the string in quotes, escaped.
     public static func appendQuoted(_ string: some StringProtocol, to text: inout String) {
         text.append("\"")
+        defer { text.append("\"") }
+        // Nearly all strings are printable ASCII, which is appended as a whole.
+        if string.utf8.allSatisfy({ (0x20..<0x7F).contains($0) && $0 != 0x22 && $0 != 0x5C }) {
+            return text.append(contentsOf: string)
+        }
         for scalar in string.unicodeScalars {
             switch scalar {
             case "\"": text.append("\\\"")
@@ -26,7 +31,6 @@ public enum JSONWriter {
             default: text.unicodeScalars.append(scalar)
             }
         }
-        text.append("\"")
     }
 
     /// Appends the value. A `Double` that is not finite, which JSON cannot say, becomes `null`.

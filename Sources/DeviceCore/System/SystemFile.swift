@@ -7,21 +7,23 @@ package enum SystemFile {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { throw failure("read", path, errno) }
         defer { close(file) }
-        var bytes = [UInt8](repeating: 0, count: limit)
-        var count = 0
-        while count < limit {
-            let room = limit - count
+        var bytes: [UInt8] = []
+        // In growing pieces: these files do not tell their size, and the caller's limit is far above it.
+        while bytes.count < limit {
+            let count = bytes.count
+            let room = min(limit - count, max(4096, count))
+            bytes.append(contentsOf: repeatElement(0, count: room))
             let got = bytes.withUnsafeMutableBytes { buffer in
                 Glibc.read(file, buffer.baseAddress.map { $0 + count }, room)
             }
+            let error = errno
+            bytes.removeLast(room - max(0, got))
             if got < 0 {
-                if errno == EINTR { continue }
-                throw failure("read", path, errno)
+                if error == EINTR { continue }
+                throw failure("read", path, error)
             }
             if got == 0 { break }
-            count += got
         }
-        bytes.removeLast(limit - count)
         return bytes
     }
 

@@ -46,7 +46,7 @@ struct FrameSieve {
             kept.append(frame)
         }
         counters.passed += UInt64(kept.count)
-        recent = Array((recent + kept).suffix(Self.memory))
+        recent = Array(kept.count < Self.memory ? (recent + kept).suffix(Self.memory) : kept.suffix(Self.memory))
         return kept
     }
 

@@ -51,7 +51,11 @@ final class ForwarderRadio: Radio, Sendable {
     }
 
     var name: String { "forwarder at \(boundAddress ?? address)" }
-    var counters: RadioCounters { state.withLock { $0.counters } }
+    var counters: RadioCounters {
+        var counters = state.withLock { $0.counters }
+        counters.lost += uplinks.dropped
+        return counters
+    }
     /// A forwarder does not tell its tie to GPS time other than frame by frame.
     var timeReference: RadioTimeReference? { nil }
     /// Where it listens; the real port where 0 was asked for.

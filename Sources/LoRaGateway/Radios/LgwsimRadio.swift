@@ -35,7 +35,11 @@ final class LgwsimRadio: Radio, Sendable {
     }
 
     var name: String { "simulated radio at \(path)" }
-    var counters: RadioCounters { state.withLock { $0.counters } }
+    var counters: RadioCounters {
+        var counters = state.withLock { $0.counters }
+        counters.lost += uplinks.dropped
+        return counters
+    }
     var timeReference: RadioTimeReference? { nil }
 
     func start(_ plan: RadioPlan) async throws(DeviceError) {
@@ -118,42 +122,65 @@ final class LgwsimRadio: Radio, Sendable {
 
     func abortTransmit(rfChain: UInt8) { _ = state.withLock { $0.sending.removeValue(forKey: rfChain) } }
 
-    /// Takes a whole record.
-    fileprivate func receive(_ record: ByteBuffer) {
-        switch LgwsimRecord.decode(record, receivedAt: clock.now) {
-        case .busyTable: break
-        case .impossible(let what):
-            state.withLock { $0.counters.faults += 1 }
-            warn("lgwsim", "the simulated radio sent \(what)")
-        case .frame(var uplink, let count):
-            let now = now()
-            let difference = Int64(Int32(bitPattern: count &- UInt32(truncatingIfNeeded: now)))
-            uplink.count = difference >= 0 ? now &+ UInt64(difference) : now &- min(now, difference.magnitude)
-            state.withLock { state in
-                state.counters.received += 1
-                if uplink.crc == .bad { state.counters.badCRC += 1 }
-                if uplink.crc == CRCStatus.none { state.counters.withoutCRC += 1 }
+    /// Takes whole records that came together.
+    fileprivate func receive(_ records: [ByteBuffer]) {
+        let time = clock.now
+        var faults: [String] = []
+        let batch = state.withLock { state -> [RadioUplink] in
+            let now = now(state)
+            var batch: [RadioUplink] = []
+            batch.reserveCapacity(records.count)
+            for record in records {
+                switch LgwsimRecord.decode(record, receivedAt: time) {
+                case .busyTable: break
+                case .impossible(let what):
+                    state.counters.faults += 1
+                    faults.append(what)
+                case .frame(var uplink, let count):
+                    let difference = Int64(Int32(bitPattern: count &- UInt32(truncatingIfNeeded: now)))
+                    uplink.count =
+                        difference >= 0 ? now &+ UInt64(difference) : now &- min(now, difference.magnitude)
+                    state.counters.received += 1
+                    if uplink.crc == .bad { state.counters.badCRC += 1 }
+                    if uplink.crc == CRCStatus.none { state.counters.withoutCRC += 1 }
+                    batch.append(uplink)
+                }
             }
-            uplinks.send(uplink)
+            return batch
         }
+        uplinks.send(contentsOf: batch)
+        for what in faults { warn("lgwsim", "the simulated radio sent \(what)") }
     }
 
     fileprivate func ended() { state.withLock { $0.stoppedAt = Self.monotonic &- $0.startMicroseconds } }
 }
 
-/// Cuts the stream into records.
+/// Cuts the stream into records, and hands those on together that came together.
 private final class LgwsimHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     private let radio: LgwsimRadio
     private var rest = ByteBuffer()
+    private var records: [ByteBuffer] = []
 
     init(_ radio: LgwsimRadio) { self.radio = radio }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var data = unwrapInboundIn(data)
-        rest.writeBuffer(&data)
-        while let record = rest.readSlice(length: LgwsimRecord.receivedSize) { radio.receive(record) }
-        rest.discardReadBytes()
+        if rest.readableBytes > 0 {
+            let missing = min(LgwsimRecord.receivedSize - rest.readableBytes, data.readableBytes)
+            if var end = data.readSlice(length: missing) { rest.writeBuffer(&end) }
+            guard rest.readableBytes == LgwsimRecord.receivedSize else { return }
+            records.append(rest)
+            rest = ByteBuffer()
+        }
+        while let record = data.readSlice(length: LgwsimRecord.receivedSize) { records.append(record) }
+        if data.readableBytes > 0 { rest = ByteBuffer(buffer: data) }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        guard !records.isEmpty else { return }
+        radio.receive(records)
+        records.removeAll(keepingCapacity: true)
     }
 
     func channelInactive(context: ChannelHandlerContext) {

@@ -75,15 +75,17 @@ enum LgwsimRecord {
             let (rfChain, modulation, bandwidth, _) = record.readMultipleIntegers(
                 as: (UInt8, UInt8, UInt8, UInt8).self),
             let rate = record.readInteger(endianness: .little, as: UInt32.self),
-            let codingRate = record.readInteger(as: UInt8.self), record.readBytes(length: 3) != nil,
+            let (codingRate, _, _) = record.readMultipleIntegers(as: (UInt8, UInt8, UInt16).self),
             let rssi = record.readInteger(endianness: .little, as: UInt32.self).map({ Float(bitPattern: $0) }),
             let snr = record.readInteger(endianness: .little, as: UInt32.self).map({ Float(bitPattern: $0) }),
-            record.readBytes(length: 10) != nil,
-            let size = record.readInteger(endianness: .little, as: UInt16.self),
-            let payload = record.readBytes(length: 256)
+            // The least and greatest SNR, and the checksum itself.
+            record.readMultipleIntegers(as: (UInt32, UInt32, UInt16).self) != nil,
+            let size = record.readInteger(endianness: .little, as: UInt16.self)
         else { return .impossible("a record that is too short") }
         if frequency == busyTable { return .busyTable }
-        guard size <= 255 else { return .impossible("a frame of \(size) bytes") }
+        guard size <= 255, let payload = record.readBytes(length: Int(size)) else {
+            return .impossible("a frame of \(size) bytes")
+        }
         guard rssi.isFinite, snr.isFinite, rssi.magnitude < 1000, snr.magnitude < 1000 else {
             return .impossible("a signal strength that is no number")
         }
@@ -107,7 +109,7 @@ enum LgwsimRecord {
         var uplink = RadioUplink(
             count: UInt64(count), frequency: RadioFrequency(hertz: frequency), modulation: lora, crc: crc,
             rssi: Double(rssi), snr: Double(snr), ifChain: ifChain, rfChain: rfChain,
-            payload: Array(payload.prefix(Int(size))), receivedAt: receivedAt)
+            payload: payload, receivedAt: receivedAt)
         if modulation == 0x10 {
             let rates = LoRaCodingRate.allCases
             guard rates.indices.contains(Int(codingRate)) else {

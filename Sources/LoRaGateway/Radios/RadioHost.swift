@@ -1,5 +1,6 @@
 import DeviceCore
 import DeviceProtocols
+import NIOCore
 
 /// Starts a radio, reads it, and starts it anew when it goes deaf or cannot be started; the process and the up-links
 /// go on meanwhile.
@@ -61,10 +62,13 @@ final class RadioHost: Sendable {
 
     /// Runs until the task is cancelled; then stops the radio.
     ///
-    /// - Parameter receive: gets what was heard, in batches, from one task.
-    func run(receive: @escaping @Sendable ([RadioUplink]) -> Void) async {
+    /// - Parameters:
+    ///   - eventLoop: where `receive` is called; a radio whose socket lives there hands frames on without a change of
+    ///     threads.
+    ///   - receive: gets what was heard, in batches, from one task.
+    func run(on eventLoop: any EventLoop, receive: @escaping @Sendable ([RadioUplink]) -> Void) async {
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { [radio] in
+            group.addTask(executorPreference: EventLoopExecutor(eventLoop)) { [radio] in
                 for await first in radio.uplinks {
                     var batch = [first]
                     batch += radio.uplinks.takeAll() ?? []

@@ -62,9 +62,7 @@ struct GatewayService: Sendable {
 
         // The radio first: what it hears while names are looked up is not lost to up-links with a store.
         let radio = Task { [core] in
-            await core.host.run { batch in
-                eventLoop.execute { core.bound.value.received(batch) }
-            }
+            await core.host.run(on: eventLoop) { batch in core.bound.value.received(batch) }
         }
         let uplinks = configuration.uplinks
         try? await eventLoop.flatSubmit { core.bound.value.use(uplinks) }.get()

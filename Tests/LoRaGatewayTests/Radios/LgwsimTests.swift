@@ -119,6 +119,15 @@ import Testing
                 modulation: .lora(LoRaDataRate(spreadingFactor: 7, bandwidth: 125)), power: 14, payload: [1]))
         #expect(radio.transmitStatus(rfChain: 0) == .scheduled)
         try await eventually("its record") { received.withLock { $0.count } == 576 }
+        // Nobody reads: what does not fit is counted, never silently gone.
+        let limit = radio.uplinks.limit
+        var flood = ByteBuffer()
+        for number in 0..<limit + 10 { flood.writeBytes(record(count: count &+ UInt32(number))) }
+        flood.writeBytes(record(rate: 3))
+        try await channel.writeAndFlush(flood)
+        try await eventually("those that did not fit are counted") { radio.counters.lost == 10 }
+        #expect(radio.counters.received == UInt64(limit) + 12 && radio.counters.faults == 1)
+        #expect(radio.uplinks.count == limit)
         // Its end stops the clock, by which the host notices.
         try await channel.close()
         try await eventually("its end") { radio.transmitStatus(rfChain: 0) == .off }

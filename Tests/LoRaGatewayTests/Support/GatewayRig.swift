@@ -28,7 +28,7 @@ final class GatewayRig: Sendable {
         self.host = host
         self.loop = loop
         running = Task {
-            await host.run { batch in loop.execute { core.value.received(batch) } }
+            await host.run(on: loop) { batch in core.value.received(batch) }
         }
     }
 

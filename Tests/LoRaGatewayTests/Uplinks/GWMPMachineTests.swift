@@ -11,10 +11,21 @@ import Testing
     private let b = IPAddress.loopback6
     private func time(_ milliseconds: Int64) -> MonotonicTime { .zero + .milliseconds(milliseconds) }
 
-    private func machine() -> GWMPUplinkStateMachine {
+    private func machine(keepsOrder: Bool = false) -> GWMPUplinkStateMachine {
         var server = GWMPServer(host: "ns", portUp: 1700, portDown: 1701)
         server.statInterval = nil
-        return GWMPUplinkStateMachine(eui: GatewayEUI(1), server: server, firstToken: 0xFFFE, now: .zero)
+        return GWMPUplinkStateMachine(
+            eui: GatewayEUI(1), server: server, keepsOrder: keepsOrder, firstToken: 0xFFFE, now: .zero)
+    }
+
+    /// A machine whose server is up at a time of 1 ms.
+    private func machineThatIsUp(keepsOrder: Bool = false) throws -> GWMPUplinkStateMachine {
+        var machine = machine(keepsOrder: keepsOrder)
+        _ = machine.tick(now: time(0))
+        let first = machine.resolved([a], again: .seconds(60), now: time(0))
+        let token = try #require(sent(first).first?.token)
+        #expect(names(machine.receive(answer(4, token), from: a, now: time(1))) == ["up"])
+        return machine
     }
 
     /// What was sent: type, token, address.
@@ -48,10 +59,11 @@ import Testing
         }
     }
 
-    private func frame() -> ReceivedFrame {
+    private func frame(_ number: UInt64 = 1) -> ReceivedFrame {
         ReceivedFrame(
             RadioUplink(
-                count: 1, frequency: RadioFrequency(hertz: 868_100_000), modulation: .fsk(bitRate: 50_000), rssi: -1,
+                count: number, frequency: RadioFrequency(hertz: 868_100_000), modulation: .fsk(bitRate: 50_000),
+                rssi: -1,
                 payload: [1], receivedAt: .zero),
             receivedAt: UTCTime(microseconds: 0))
     }
@@ -110,15 +122,100 @@ import Testing
         #expect(machine.isUp && machine.counters.renewals == 0)
     }
 
-    @Test func whatWaitsIsBounded() {
-        var machine = machine()
-        _ = machine.tick(now: time(0))
-        _ = machine.resolved([a], again: .seconds(60), now: time(0))
-        var missed = 0
-        for _ in 0..<3000 {
-            for case .missed(let frames) in machine.push([frame()], now: time(1)) { missed += frames.count }
+    /// The radio's clock of the frames that come back or were delivered.
+    private func counts(_ actions: [GWMPUplinkStateMachine.Action], missed: Bool) -> [UInt64] {
+        actions.flatMap { action -> [UInt64] in
+            switch action {
+            case .missed(let frames) where missed: frames.map(\.uplink.count)
+            case .delivered(let frames) where !missed: frames.map(\.uplink.count)
+            default: []
+            }
         }
-        #expect(missed == 3000 - 2048)
-        #expect(machine.takeUnacknowledged().count == 2048)
+    }
+
+    /// `tmst` of all frames in the datagrams.
+    private func numbers(_ actions: [GWMPUplinkStateMachine.Action]) throws -> [[UInt32]] {
+        try actions.compactMap { action in
+            guard case .send(let datagram, _) = action, datagram.getInteger(at: 3, as: UInt8.self) == 0 else {
+                return nil
+            }
+            guard case .pushData(let data) = try GWMPDatagram(datagram).content else { return nil }
+            #expect(data.rejected.isEmpty)
+            return data.rxpk.compactMap(\.tmst)
+        }
+    }
+
+    private func lengths(_ actions: [GWMPUplinkStateMachine.Action]) -> [Int] {
+        actions.compactMap { action in
+            guard case .send(let datagram, _) = action else { return nil }
+            return datagram.readableBytes
+        }
+    }
+
+    @Test func framesThatComeTogetherShareDatagramsOfOnePacket() throws {
+        var machine = try machineThatIsUp()
+        let actions = machine.push((1...20).map { frame($0) }, now: time(10))
+        #expect(try numbers(actions).flatMap { $0 } == Array(1...20))
+        let lengths = lengths(actions)
+        // All but the last are as full as a packet allows: one more of these frames would not fit.
+        #expect(lengths.count > 1 && lengths.count < 10 && lengths.allSatisfy { $0 <= 1232 }, "\(lengths)")
+        #expect(lengths.dropLast().allSatisfy { $0 > 1232 - 250 }, "\(lengths)")
+        // A report takes a part of its datagram.
+        var stat = GWMPStat()
+        stat.desc = String(repeating: "x", count: 1000)
+        let reported = machine.push([frame(21), frame(22)], stat: stat, now: time(11))
+        #expect(try numbers(reported).flatMap { $0 } == [21, 22])
+        #expect(self.lengths(reported).allSatisfy { $0 <= 1232 } && reported.count == 2)
+    }
+
+    @Test func noMoreThanAWindowIsUnderWay() throws {
+        var machine = try machineThatIsUp()
+        let window = GWMPUplinkStateMachine.window
+        var first: [GWMPUplinkStateMachine.Action] = []
+        for number in 0..<1000 { first += machine.push([frame(UInt64(number))], now: time(10)) }
+        #expect(sent(first).count == window)
+        #expect(try numbers(first).flatMap { $0 } == Array(0..<UInt32(window)))
+        // An acknowledgement makes room for one datagram, which takes as many as fit.
+        let token = try #require(sent(first).first?.token)
+        let next = machine.receive(answer(1, token), from: a, now: time(20))
+        #expect(counts(next, missed: false) == [0])
+        let taken = try #require(try numbers(next).first)
+        #expect(sent(next).count == 1 && taken.first == UInt32(window) && taken.count > 3)
+        // A report does not wait, and takes frames along.
+        let report = machine.push([], stat: GWMPStat(), now: time(21))
+        let along = try #require(try numbers(report).first)
+        #expect(sent(report).count == 1 && along.first == UInt32(window + taken.count))
+        // The others count as missed after their time and make room for those that wait.
+        let later = machine.tick(now: time(1010))
+        #expect(counts(later, missed: true) == (1..<UInt64(window)).map { $0 })
+        #expect(try numbers(later).flatMap { $0 }.first == UInt32(window + taken.count + along.count))
+    }
+
+    @Test(arguments: [false, true]) func whatWaitsIsBounded(keepsOrder: Bool) throws {
+        var machine = try machineThatIsUp(keepsOrder: keepsOrder)
+        let (window, limit) = (GWMPUplinkStateMachine.window, GWMPUplinkStateMachine.waitingLimit)
+        let count = window + limit + 100
+        var missed: [UInt64] = []
+        for number in 0..<count {
+            missed += counts(machine.push([frame(UInt64(number))], now: time(10)), missed: true)
+        }
+        #expect(machine.counters.overflow == 100)
+        // The oldest of those that wait make room; where order is kept, the newest are given back.
+        let first = keepsOrder ? window + limit : window
+        #expect(missed == (first..<first + 100).map { UInt64($0) })
+        // At the end each of the others has come back or gone out.
+        let end = machine.finish(now: time(20))
+        #expect(counts(end, missed: true).count == window + limit)
+        #expect(try numbers(end).flatMap { $0 }.count == (keepsOrder ? 0 : limit))
+    }
+
+    @Test func orderIsKeptWhenTheServerGoesAway() throws {
+        var machine = try machineThatIsUp(keepsOrder: true)
+        for number in 0..<500 { _ = machine.push([frame(UInt64(number))], now: time(10)) }
+        let actions = machine.tick(now: time(1010))
+        #expect(names(actions).contains("down"))
+        // What was under way and what waited behind it, in one piece and in order.
+        #expect(counts(actions, missed: true) == (0..<500).map { UInt64($0) })
+        #expect(try numbers(actions).isEmpty)
     }
 }

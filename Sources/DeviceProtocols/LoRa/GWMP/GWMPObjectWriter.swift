@@ -10,12 +10,14 @@ struct GWMPObjectWriter {
     /// A member whose value is JSON already.
     mutating func raw(_ key: String, _ value: String?) {
         guard let value else { return }
-        if json.utf8.count > 1 { json += "," }
-        json += "\"\(key)\":"
+        // Piece by piece: an interpolated string is one more on the heap for each member.
+        json += json.utf8.count > 1 ? ",\"" : "\""
+        json += key
+        json += "\":"
         json += value
     }
 
-    mutating func integer(_ key: String, _ value: (some BinaryInteger)?) { raw(key, value.map { "\($0)" }) }
+    mutating func integer(_ key: String, _ value: (some BinaryInteger)?) { raw(key, value?.description) }
 
     /// A number that JSON cannot say, NaN or infinite, is left out.
     mutating func number(_ key: String, _ value: Double?) {

@@ -49,7 +49,7 @@ final class GWMPLink: ServerLink {
             ("push", counters.pushes), ("push_ack", counters.pushAcks), ("pull", counters.pulls),
             ("pull_ack", counters.pullAcks), ("pull_resp", counters.downlinks), ("missed_ack", counters.missedAcks),
             ("failover", counters.failovers), ("socket_renewal", counters.renewals), ("ignored", counters.ignored),
-            ("unsent", sockets?.unsent ?? 0),
+            ("overflow", counters.overflow), ("unsent", sockets?.unsent ?? 0),
         ]
     }
 
@@ -69,8 +69,7 @@ final class GWMPLink: ServerLink {
     }
 
     func stop() -> EventLoopFuture<Void> {
-        let frames = machine.takeUnacknowledged()
-        if !frames.isEmpty { owner.missed(frames) }
+        perform(machine.finish(now: context.clock.now))
         isStopped = true
         timer?.cancel()
         sockets?.close()

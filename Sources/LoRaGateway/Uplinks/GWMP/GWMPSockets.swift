@@ -15,6 +15,8 @@ final class GWMPSockets {
     /// Datagrams for a socket that is not open yet; the oldest makes room.
     private var waiting: [(ByteBuffer, Endpoint)] = []
     private static let waitingLimit = 64
+    /// The last target as the socket wants it: it is nearly always the same.
+    private var target: (endpoint: Endpoint, address: SocketAddress)?
     /// Datagrams that the system did not take.
     private(set) var unsent: UInt64 = 0
 
@@ -44,7 +46,7 @@ final class GWMPSockets {
         }
         // A burst fills the buffer before its end.
         if !channel.isWritable { channel.flush() }
-        guard channel.isWritable, let address = try? Self.socketAddress(endpoint) else {
+        guard channel.isWritable, let address = socketAddress(endpoint) else {
             unsent += 1
             return
         }
@@ -57,6 +59,7 @@ final class GWMPSockets {
     func renew() {
         for channel in channels.values { channel.close(promise: nil) }
         channels = [:]
+        target = nil
     }
 
     func close() {
@@ -103,11 +106,15 @@ final class GWMPSockets {
         }
     }
 
-    private static func socketAddress(_ endpoint: Endpoint) throws -> SocketAddress {
-        guard !endpoint.address.zone.isEmpty else {
-            return try SocketAddress(ipAddress: endpoint.address.description, port: endpoint.port)
-        }
-        return try SocketAddress.makeAddressResolvingHost(endpoint.address.description, port: endpoint.port)
+    private func socketAddress(_ endpoint: Endpoint) -> SocketAddress? {
+        if let target, target.endpoint == endpoint { return target.address }
+        let text = endpoint.address.description
+        let address =
+            endpoint.address.zone.isEmpty
+            ? try? SocketAddress(ipAddress: text, port: endpoint.port)
+            : try? SocketAddress.makeAddressResolvingHost(text, port: endpoint.port)
+        target = address.map { (endpoint, $0) }
+        return address
     }
 }
 
@@ -115,13 +122,22 @@ final class GWMPSockets {
 private final class GWMPSocketHandler: ChannelInboundHandler {
     typealias InboundIn = AddressedEnvelope<ByteBuffer>
     private let receive: (ByteBuffer, IPAddress) -> Void
+    /// The last sender: it is nearly always the same.
+    private var sender: (remote: SocketAddress, address: IPAddress)?
 
     init(_ receive: @escaping (ByteBuffer, IPAddress) -> Void) { self.receive = receive }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let envelope = unwrapInboundIn(data)
-        guard let text = envelope.remoteAddress.ipAddress, let address = IPAddress(text) else { return }
+        guard let address = address(of: envelope.remoteAddress) else { return }
         receive(envelope.data, address)
+    }
+
+    private func address(of remote: SocketAddress) -> IPAddress? {
+        if let sender, sender.remote == remote { return sender.address }
+        guard let text = remote.ipAddress, let address = IPAddress(text) else { return nil }
+        sender = (remote, address)
+        return address
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -7,6 +7,9 @@ import NIOCore
 /// The server is up while it acknowledges. PULL_DATA goes out every `keepalive`, and at once when an acknowledgement is
 /// missing; while nothing is acknowledged, every second, each time to the next address of the name. A full round
 /// without an answer asks the DNS again and takes new sockets, because a changed network leaves old ones useless.
+///
+/// Flow control: at most ``window`` PUSH_DATA are under way; frames that come meanwhile wait for an acknowledgement, or
+/// for the time after which one counts as missed, and go then, as many in a datagram as fit.
 struct GWMPUplinkStateMachine {
     /// What its environment is to do.
     enum Action {
@@ -39,6 +42,8 @@ struct GWMPUplinkStateMachine {
         var failovers: UInt64 = 0
         var renewals: UInt64 = 0
         var ignored: UInt64 = 0
+        /// Frames that were given up because too many waited for acknowledgements.
+        var overflow: UInt64 = 0
     }
 
     private struct Push {
@@ -47,11 +52,15 @@ struct GWMPUplinkStateMachine {
         var frames: [ReceivedFrame]
     }
 
-    /// Frames in one datagram, and bytes after which another one begins.
-    static let framesPerDatagram = 16
-    private static let datagramBytes = 4_096
-    /// PUSH_DATA that wait for their acknowledgement, at most; the oldest counts as missed then.
-    private static let maximumPushes = 2_048
+    /// Bytes of a datagram: what every path of IPv6 takes in one piece (RFC 8200, section 5: 1280 with the heads of IP
+    /// and UDP). A datagram in fragments is lost with any of them.
+    private static let datagramBytes = 1_232
+    /// PUSH_DATA under way. Linux counts one of these at most as 2,304 bytes and gives a socket that asks for nothing
+    /// room for 212,992: so many cannot be lost there, however long the server pauses.
+    static let window = 64
+    /// Frames that wait for the window. Then the oldest make room, whose time for an answer is over first; where order
+    /// is kept, the newest are given up instead, to be kept behind those that wait.
+    static let waitingLimit = 8_192
     private static let probeInterval = Duration.seconds(1)
 
     let eui: GatewayEUI
@@ -67,7 +76,8 @@ struct GWMPUplinkStateMachine {
     private var endpoints: [IPAddress] = []
     private var current = 0
     private var token: UInt16
-    private var pushes: [Push] = []
+    private var pushes = CircularBuffer<Push>()
+    private var waiting = CircularBuffer<ReceivedFrame>()
     private var pull: (token: UInt16, sentAt: MonotonicTime)?
     /// Other PULL_DATA whose answer may still come.
     private var oldPulls: [UInt16] = []
@@ -138,8 +148,9 @@ struct GWMPUplinkStateMachine {
             if oldPulls.count > 16 { oldPulls.removeFirst() }
             missedPull(now, &actions)
         }
-        let late = pushes.prefix { now - $0.sentAt >= server.acknowledgementTime }
-        if !late.isEmpty { missedPushes(late.count, now, &actions) }
+        let late = pushes.prefix { now - $0.sentAt >= server.acknowledgementTime }.count
+        if late > 0 { missedPushes(late, now, &actions) }
+        fill(now, &actions)
         if now >= nextPull { sendPull(now, &actions) }
         return actions
     }
@@ -185,10 +196,24 @@ struct GWMPUplinkStateMachine {
         if !frames.isEmpty { actions.append(.missed(frames)) }
     }
 
-    /// Gives up on the frames that wait for an acknowledgement.
-    mutating func takeUnacknowledged() -> [ReceivedFrame] {
-        defer { pushes.removeAll(keepingCapacity: true) }
-        return pushes.flatMap(\.frames)
+    /// Gives up on the frames that wait for an acknowledgement; where order is kept, also on those behind them.
+    private mutating func takeUnacknowledged() -> [ReceivedFrame] {
+        var frames = pushes.flatMap(\.frames)
+        pushes.removeAll()
+        guard keepsOrder else { return frames }
+        frames += waiting
+        waiting.removeAll()
+        return frames
+    }
+
+    /// It is over: what waits goes out at once, since it may well arrive, or comes back where it is kept.
+    mutating func finish(now: MonotonicTime) -> [Action] {
+        var actions: [Action] = []
+        var missed = takeUnacknowledged()
+        while !waiting.isEmpty, address != nil { sendPush(nil, now, &actions) }
+        missed += takeUnacknowledged()
+        if !missed.isEmpty { actions.append(.missed(missed)) }
+        return actions
     }
 
     private mutating func sendPull(_ now: MonotonicTime, _ actions: inout [Action]) {
@@ -227,38 +252,59 @@ struct GWMPUplinkStateMachine {
     /// comes back as ``Action/missed(_:)``.
     mutating func push(_ frames: [ReceivedFrame], stat: GWMPStat? = nil, now: MonotonicTime) -> [Action] {
         var actions: [Action] = []
-        guard let address else {
+        guard address != nil else {
             if !frames.isEmpty { actions.append(.missed(frames)) }
             return actions
         }
-        var rest = frames[...]
-        var stat = stat
-        while !rest.isEmpty || stat != nil {
-            var datagram = ByteBuffer()
-            let token = nextToken()
-            datagram.writeGWMPHeader(GWMPHeader(token: token, type: .pushData, gateway: eui))
-            datagram.writeString("{")
-            var taken: [ReceivedFrame] = []
-            while let frame = rest.first, taken.count < Self.framesPerDatagram,
-                taken.isEmpty || datagram.readableBytes + frame.json.utf8.count < Self.datagramBytes
-            {
-                datagram.writeString(taken.isEmpty ? "\"rxpk\":[" : ",")
-                datagram.writeString(frame.json)
-                taken.append(frame)
-                rest.removeFirst()
-            }
-            if !taken.isEmpty { datagram.writeString("]") }
-            if let report = stat {
-                datagram.writeString((taken.isEmpty ? "" : ",") + "\"stat\":\(report.json)")
-                stat = nil
-            }
-            datagram.writeString("}")
-            if pushes.count >= Self.maximumPushes { missedPushes(1, now, &actions) }
-            pushes.append(Push(token: token, sentAt: now, frames: taken))
-            counters.pushes += 1
-            actions.append(.send(datagram, to: Endpoint(address, port: server.portUp)))
-        }
+        waiting.append(contentsOf: frames)
+        // A report is rare, and waits for nothing.
+        if let stat { sendPush(stat, now, &actions) }
+        fill(now, &actions)
+        let excess = waiting.count - Self.waitingLimit
+        guard excess > 0 else { return actions }
+        counters.overflow += UInt64(excess)
+        let given = Array(keepsOrder ? waiting.suffix(excess) : waiting.prefix(excess))
+        if keepsOrder { waiting.removeLast(excess) } else { waiting.removeFirst(excess) }
+        actions.append(.missed(given))
         return actions
+    }
+
+    /// Sends what waits, as far as the window is open.
+    private mutating func fill(_ now: MonotonicTime, _ actions: inout [Action]) {
+        while !waiting.isEmpty, pushes.count < Self.window, address != nil { sendPush(nil, now, &actions) }
+    }
+
+    /// Sends one datagram with as many of the frames that wait as fit.
+    private mutating func sendPush(_ stat: GWMPStat?, _ now: MonotonicTime, _ actions: inout [Action]) {
+        guard let address else { return }
+        var datagram = ByteBuffer()
+        datagram.reserveCapacity(Self.datagramBytes)
+        let token = nextToken()
+        datagram.writeGWMPHeader(GWMPHeader(token: token, type: .pushData, gateway: eui))
+        datagram.writeString("{")
+        let report = stat.map { "\"stat\":\($0.json)" }
+        // The comma before the next frame and the brackets at the end, or the comma before the report.
+        let reserve = 4 + (report?.utf8.count ?? 0)
+        var taken: [ReceivedFrame] = []
+        while let frame = waiting.first {
+            let json = frame.json
+            let room = Self.datagramBytes - datagram.readableBytes - reserve - (taken.isEmpty ? 8 : 0)
+            // One that is alone in its datagram goes whatever its length.
+            guard json.utf8.count <= room || (taken.isEmpty && report == nil) else { break }
+            datagram.writeStaticString(taken.isEmpty ? "\"rxpk\":[" : ",")
+            datagram.writeString(json)
+            taken.append(frame)
+            waiting.removeFirst()
+        }
+        if !taken.isEmpty { datagram.writeStaticString("]") }
+        if let report {
+            if !taken.isEmpty { datagram.writeStaticString(",") }
+            datagram.writeString(report)
+        }
+        datagram.writeStaticString("}")
+        pushes.append(Push(token: token, sentAt: now, frames: taken))
+        counters.pushes += 1
+        actions.append(.send(datagram, to: Endpoint(address, port: server.portUp)))
     }
 
     // MARK: Datagrams
@@ -282,6 +328,7 @@ struct GWMPUplinkStateMachine {
             counters.pushAcks += 1
             var actions = heard(source, sentAt: push.sentAt, now: now)
             if !push.frames.isEmpty { actions.append(.delivered(push.frames)) }
+            fill(now, &actions)
             return actions
         case .pullAck:
             if let pull, pull.token == header.token {
