@@ -135,8 +135,8 @@ let package = Package(
         .executableTarget(
             name: "LoRaGateway",
             dependencies: [
-                "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSimulator", "DeviceTransport", "DeviceWeb",
-                "LoRaNetworkServer", "Outbox", nioCore, nioPosix, logging, signals, arguments,
+                "ClusterClient", "DeviceCore", "DeviceLua", "DeviceProtocols", "DeviceSimulator", "DeviceTransport",
+                "DeviceWeb", "LoRaNetworkServer", "Outbox", nioCore, nioPosix, logging, signals, arguments,
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -234,8 +234,8 @@ let package = Package(
         .testTarget(
             name: "LoRaGatewayTests",
             dependencies: [
-                "LoRaGateway", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSimulator", "DeviceTransport",
-                "Outbox", "SMQBroker", "TestSupport", nioCore, nioPosix, logging, arguments,
+                "LoRaGateway", "ClusterClient", "DeviceCore", "DeviceLua", "DeviceProtocols", "DeviceSimulator",
+                "DeviceTransport", "Outbox", "SMQBroker", "TestSupport", nioCore, nioPosix, logging, arguments,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DeviceCore
+import DeviceLua
 import DeviceTransport
 import Glibc
 
@@ -89,6 +90,21 @@ struct LoRaGatewayCommand: AsyncParsableCommand {
     var maxGateways = 1000
 
     @Option(
+        help: ArgumentHelp(
+            """
+            Run every app of a directory: each folder with .xlua files, and each .xlua file. Scripts see, change and refuse \
+            frames. A file that is saved is loaded again. Example: --apps ./apps
+            """, valueName: "dir"))
+    var apps: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Run a Lua script as an app of its own; give it once for each. Example: --script Examples/lua/lora-filter.xlua
+            """, valueName: "file"))
+    var script: [String] = []
+
+    @Option(
         name: .customLong("for"),
         help: ArgumentHelp("End after this time: 10s, 500ms, 2m. Example: --for 10s", valueName: "duration"))
     var duration: String?
@@ -103,7 +119,7 @@ struct LoRaGatewayCommand: AsyncParsableCommand {
     private static let flags: [FlagDescription] = [
         .flag("simulate"), .flag("check-config"), .option("station"), .option("page"), .option("devices"),
         .option("every"), .option("seed"), .option("server"), .option("listen"), .flag("lan"), .option("max-gateways"),
-        .option("for"), .flag("json"), .flag("quiet"),
+        .option("apps"), .list("script"), .option("for"), .flag("json"), .flag("quiet"),
     ]
 
     static func main() async {
@@ -191,6 +207,7 @@ struct LoRaGatewayCommand: AsyncParsableCommand {
         options.duration = try duration.map { text throws(DeviceError) in try DurationText.parse(text) }
         options.isJSON = json
         options.isQuiet = quiet
+        options.scripts = ScriptSources(directory: apps, scripts: script)
         return options
     }
 
@@ -201,6 +218,11 @@ struct LoRaGatewayCommand: AsyncParsableCommand {
             throw DeviceError(
                 .invalidArgument, "\(options.listen) is reachable from other machines",
                 hint: "Add --lan; anybody on that network can then send frames, since the protocol has no passwords")
+        }
+        guard apps == nil, script.isEmpty else {
+            throw DeviceError(
+                .invalidArgument, "--apps and --script are for a gateway, and this only listens to forwarders",
+                hint: "Add --simulate or --config FILE")
         }
         guard (1...100_000).contains(maxGateways) else {
             throw DeviceError(.invalidArgument, "--max-gateways is a number from 1 to 100000")

@@ -1,4 +1,5 @@
 import DeviceCore
+import DeviceLua
 import DeviceProtocols
 import DeviceTransport
 
@@ -32,6 +33,8 @@ struct GatewayConfiguration: Sendable, Hashable {
     /// Names that the page may be called by besides its address.
     var pageNames: [String] = []
     var beacon: Beacon?
+    /// Scripts that see, change and refuse frames.
+    var scripts = ScriptSources()
     /// The files it was read from, for the log.
     var files: [String] = []
 

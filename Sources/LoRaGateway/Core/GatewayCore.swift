@@ -1,4 +1,5 @@
 import DeviceCore
+import DeviceLua
 import DeviceProtocols
 import DeviceTransport
 import NIOCore
@@ -37,6 +38,8 @@ final class GatewayCore: UplinkChannelOwner {
     private var beacons: BeaconScheduler?
     private var beaconTimer: Scheduled<Void>?
     private var session: (starts: UInt64, number: UInt8) = (0, 0)
+    /// Where scripts are asked; nil without scripts.
+    private(set) var gates: FrameGates?
 
     /// A number of the radio's start, never 0, by chance: times from before it are known as such.
     var radioSession: UInt8 {
@@ -100,16 +103,34 @@ final class GatewayCore: UplinkChannelOwner {
         guard !frames.isEmpty else { return }
         let time = HostTime.now
         let received = frames.map { ReceivedFrame($0, receivedAt: time) }
-        for channel in channels { channel.offer(received) }
+        if let gates, !gates.uplinks.isIdle {
+            for frame in received { gates.uplinks.take(frame) }
+        } else {
+            for channel in channels { channel.offer(received) }
+        }
         // What people see comes after what servers get.
         for frame in frames { history.add(frame, at: time) }
         report([.heard(frames)])
+    }
+
+    /// Asks scripts of frames from now on.
+    func ask(_ hooks: ScriptHooks) { gates = FrameGates(hooks, core: self) }
+
+    /// Offers a frame that scripts have seen.
+    ///
+    /// - Parameter receivers: the up-links that get it; nil: all.
+    func offer(_ frame: ReceivedFrame, to receivers: Set<String>? = nil) {
+        for channel in channels where receivers?.contains(channel.configuration.name) ?? true {
+            channel.offer([frame])
+        }
     }
 
     // MARK: Up-links
 
     /// Has exactly these up-links: those that are the same go on, others end or begin.
     func use(_ configurations: [UplinkConfiguration]) -> EventLoopFuture<Void> {
+        // What waits for scripts was heard by, and answers to, the up-links that there are.
+        gates?.flush()
         var ending: [EventLoopFuture<Void>] = []
         var kept: [UplinkChannel] = []
         for channel in channels {
@@ -141,7 +162,10 @@ final class GatewayCore: UplinkChannelOwner {
         return use([])
     }
 
-    func requested(_ downlink: ServerDownlink, from channel: UplinkChannel) { desk.submit(downlink, from: channel) }
+    func requested(_ downlink: ServerDownlink, from channel: UplinkChannel) {
+        guard let gates else { return desk.submit(downlink, from: channel) }
+        gates.take(downlink, from: channel)
+    }
 
     func changed(_ channel: UplinkChannel) {
         guard let state = channel.link?.state else { return }

@@ -1,4 +1,5 @@
 import DeviceCore
+import DeviceLua
 import DeviceTransport
 
 /// The command line of a running gateway, checked.
@@ -30,4 +31,6 @@ struct GatewayServiceOptions: Sendable {
     var isQuiet = false
     /// What the built-in server is spoken to by.
     var builtInProtocol = "gwmp"
+    /// Scripts of the command line, which are run instead of those that the settings name.
+    var scripts = ScriptSources()
 }

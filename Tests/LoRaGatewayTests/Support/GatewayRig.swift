@@ -79,6 +79,11 @@ final class GatewayRig: Sendable {
     var warnings: [String: UInt64] { get async throws { try await get { $0.warnings } } }
     var lines: [GatewayCore.Event] { log.events }
 
+    /// What became of downlinks, in words, a step each.
+    var fates: [String] {
+        lines.compactMap { if case .downlink(_, let fate, _, _) = $0 { fate.word } else { nil } }
+    }
+
     func get<Value: Sendable>(_ read: @escaping @Sendable (GatewayCore) -> Value) async throws -> Value {
         try await loop.submit { [core] in read(core.value) }.get()
     }

@@ -75,16 +75,22 @@ final class TestRadio: Radio, Sendable {
 
     func failStarts(_ count: Int) { state.withLock { $0.failingStarts = count } }
 
-    /// Hears a data frame of DevAddr 01020304 with that counter.
+    /// Hears a data frame with that counter.
+    ///
+    /// - Parameter devAddr: highest byte first.
     @discardableResult
-    func hear(_ number: UInt16 = 0, crc: CRCStatus = .ok, size: Int = 4) -> RadioUplink {
+    func hear(
+        _ number: UInt16 = 0, crc: CRCStatus = .ok, size: Int = 4, devAddr: [UInt8] = [1, 2, 3, 4],
+        rssi: Double = -60.4
+    ) -> RadioUplink {
         let payload: [UInt8] =
-            [0x40, 4, 3, 2, 1, 0, UInt8(number & 255), UInt8(number >> 8), 1] + [UInt8](repeating: 0xAB, count: size)
+            [0x40] + devAddr.reversed() + [0, UInt8(number & 255), UInt8(number >> 8), 1]
+            + [UInt8](repeating: 0xAB, count: size)
             + [1, 2, 3, 4]
         var uplink = RadioUplink(
             count: now(), frequency: RadioFrequency(hertz: 868_100_000),
             modulation: .lora(LoRaDataRate(spreadingFactor: 7, bandwidth: 125)), codingRate: .fourFifths, crc: crc,
-            rssi: -60.4, snr: 7.25, payload: payload, receivedAt: .zero)
+            rssi: rssi, snr: 7.25, payload: payload, receivedAt: .zero)
         uplink.ifChain = 2
         state.withLock { state in
             state.counters.received += 1

@@ -230,7 +230,7 @@ final class ClusterLink: ServerLink {
         let state =
             switch fate {
             case .accepted: "accepted"
-            case .refused, .unwanted: "refused"
+            case .refused, .unwanted, .vetoed: "refused"
             case .transmitted: "sent"
             case .failed: "failed"
             }
