@@ -115,11 +115,18 @@ final class DownlinkDesk {
     /// A server says what GPS time it is.
     func use(_ reference: RadioTimeReference) { given = reference }
 
-    /// Judges by other rules from now on; what waits goes with the radio's restart that comes with them.
+    /// Judges by other rules from now on; what waits stays unless the radio is started anew for them.
     func use(_ settings: DownlinkSettings) {
-        perform(queue.restart(last: radio.now(), now: radio.now()))
-        queue = DownlinkQueue(settings)
+        noticeRestart()
+        perform(queue.use(settings, now: radio.now()))
+        schedule()
     }
+
+    /// What was sent in the last hour.
+    var dutyRecords: [DutyCycle.Record] { queue.dutyRecords(now: radio.now()) }
+
+    /// Counts what an earlier run has sent.
+    func restore(_ records: [DutyCycle.Record]) { queue.restoreDuty(records, now: radio.now()) }
 
     /// Frames that wait or are on the air.
     var count: Int { queue.count }

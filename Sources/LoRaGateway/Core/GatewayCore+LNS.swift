@@ -34,7 +34,7 @@ extension GatewayCore: LNSEnvironment {
         var settings = desk.queue.settings
         settings.plan = plan
         if let region = Region(named: config.region) { settings.region = region }
-        desk.use(settings)
+        use(settings)
         host.use(plan)
     }
 

@@ -34,6 +34,8 @@ final class GatewayCore: UplinkChannelOwner {
     /// Whether a server may say which channels the radio has, because no file does; and which one has.
     var adoptsPlan = false
     var planOwner: String?
+    /// nil where the duty cycle is not kept beyond the program's end.
+    private var keeper: DutyCycleKeeper?
     /// Class B's beacons; nil: none are sent. They need the radio's own GPS time: a server's is not exact enough.
     private var beacons: BeaconScheduler?
     private var beaconTimer: Scheduled<Void>?
@@ -76,8 +78,24 @@ final class GatewayCore: UplinkChannelOwner {
         beacons = BeaconScheduler(plan)
         var settings = desk.queue.settings
         settings.beacons = DownlinkSettings.BeaconTimes(airtime: plan.airtime)
-        desk.use(settings)
+        use(settings)
         if beaconTimer == nil { scheduleBeacon(after: .seconds(1)) }
+    }
+
+    /// Keeps the duty cycle in a directory, and counts what an earlier run has left there.
+    func keepDutyCycle(in directory: String) {
+        let keeper = DutyCycleKeeper(directory: directory, desk: desk, eventLoop: context.eventLoop) { [weak self] in
+            self?.warn("duty-cycle", $0)
+        }
+        self.keeper = keeper
+        keeper.load()
+    }
+
+    /// Judges downlinks by other rules from now on.
+    func use(_ settings: DownlinkSettings) {
+        let isOther = settings.region != desk.queue.settings.region
+        desk.use(settings)
+        if isOther { keeper?.load() }
     }
 
     private func scheduleBeacon(after time: TimeAmount) {
@@ -159,7 +177,10 @@ final class GatewayCore: UplinkChannelOwner {
     func stop() -> EventLoopFuture<Void> {
         desk.stop()
         beaconTimer?.cancel()
-        return use([])
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        return use([]).flatMap {
+            bound.value.keeper?.save() ?? bound.value.context.eventLoop.makeSucceededVoidFuture()
+        }
     }
 
     func requested(_ downlink: ServerDownlink, from channel: UplinkChannel) {
@@ -190,6 +211,10 @@ final class GatewayCore: UplinkChannelOwner {
     private func told(_ id: UInt64, _ fate: DownlinkFate, _ frame: RadioDownlink, _ channel: UplinkChannel?) {
         let name = channel?.configuration.name ?? "beacon"
         history.add(id, fate, frame, from: name, at: HostTime.now)
+        switch fate {
+        case .accepted, .failed: keeper?.changed()
+        case .refused, .unwanted, .vetoed, .transmitted: break
+        }
         report([.downlink(id: id, fate, frame, from: name)])
     }
 

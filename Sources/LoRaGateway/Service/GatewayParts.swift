@@ -53,12 +53,16 @@ struct GatewayParts {
         let adoptsPlan = configuration.plan == nil && configuration.region == nil
         let beacons = configuration.beacon.flatMap { BeaconPlan($0, position: position) }
         let report = report
+        // The built-in simulation has no lock on the directory, and sends nothing.
+        let dutyDirectory =
+            configuration.enforcesAirtime && options.source != .builtIn ? stateDirectory : nil
         do {
             let bound = try await eventLoop.submit { [eventLoop] in
                 let core = GatewayCore(
                     context: context, host: host, settings: settings, makeLink: Self.link, report: { report($0) })
                 core.position = position
                 core.adoptsPlan = adoptsPlan
+                if let dutyDirectory { core.keepDutyCycle(in: dutyDirectory) }
                 if let beacons { core.send(beacons) }
                 return NIOLoopBound(core, eventLoop: eventLoop)
             }.get()

@@ -57,6 +57,7 @@ final class GatewayRig: Sendable {
         let core = try await loop.submit { [downlinks] in
             let core = GatewayCore(
                 context: context, host: host, settings: downlinks, makeLink: GatewayParts.link, report: log.add)
+            if enforcesAirtime, let state { core.keepDutyCycle(in: state) }
             return NIOLoopBound(core, eventLoop: loop)
         }.get()
         let rig = GatewayRig(radio: radio, core: core, host: host, loop: loop, log: log)
