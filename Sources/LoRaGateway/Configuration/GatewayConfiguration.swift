@@ -23,6 +23,8 @@ struct GatewayConfiguration: Sendable, Hashable {
     var region: String?
     /// Whether downlinks over the duty cycle or dwell time of the region are refused.
     var enforcesAirtime = true
+    /// Whether the radio listens before it sends, where the region's law asks for it; nil: it does.
+    var listensBeforeTalk: Bool?
     /// nil where no file says it: never a simulation that nobody has asked for.
     var radio: RadioKind?
     var uplinks: [UplinkConfiguration] = []

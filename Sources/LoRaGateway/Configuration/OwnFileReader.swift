@@ -11,7 +11,7 @@ struct OwnFileReader {
 
     private static let keys = [
         "semtech", "gateway", "region", "airtime", "radio", "uplinks", "page", "page-name", "position", "apps",
-        "script",
+        "script", "lbt",
     ]
 
     func read(into configuration: inout GatewayConfiguration) {
@@ -25,6 +25,7 @@ struct OwnFileReader {
             default: problem("airtime", "\(quoted(airtime)) is no policy", "Write \"enforce\" or \"trust-server\"")
             }
         }
+        configuration.listensBeforeTalk = section.flag("lbt") ?? configuration.listensBeforeTalk
         if let radio = section.section("radio") { readRadio(radio, into: &configuration) }
         for uplink in section.sections("uplinks", limit: 16) {
             if let uplink = UplinkReader(section: uplink, resolve: resolve).read() {

@@ -31,7 +31,8 @@ struct GatewayParts {
         let region = RegionChoice.region(named: configuration.region, plan: configuration.plan)
         let eui =
             configuration.eui ?? (options.isSimulated ? nil : MachineEUI.make()) ?? GatewayEUI(0x0200_00FF_FE00_0001)
-        let plan = configuration.plan ?? RadioPlan(region ?? .eu868)
+        var plan = configuration.plan ?? RadioPlan(region ?? .eu868)
+        plan.listenBeforeTalk = Self.listening(configuration, plan, region)
         // Reports of a radio go to the core, which counts and limits them; it is made after the radio.
         let sink = Locked<NIOLoopBound<GatewayCore>?>(nil)
         let warn: @Sendable (String, String) -> Void = { [eventLoop] kind, message in
@@ -39,6 +40,8 @@ struct GatewayParts {
             eventLoop.execute { core.value.warn(kind, message) }
         }
         let radio = makeRadio(eui, warn)
+        let cannotListen = plan.listenBeforeTalk != nil && !radio.listensBeforeTalk
+        if cannotListen { plan.listenBeforeTalk = nil }
         var hostSettings = RadioHost.Settings()
         if radio is ForwarderRadio { hostSettings.standstill = .seconds(120) }
         let host = RadioHost(radio, plan: plan, settings: hostSettings, clock: clock, warn: warn)
@@ -67,12 +70,27 @@ struct GatewayParts {
                 return NIOLoopBound(core, eventLoop: eventLoop)
             }.get()
             sink.withLock { $0 = bound }
+            if cannotListen {
+                warn(
+                    "lbt",
+                    "the region's law wants radios to listen before they talk, and \(radio.name) does not: set that up in "
+                        + "the vendor's forwarder, or write \"lbt\": false to say that it is not needed")
+            }
             return GatewayHandle(
                 bound: bound, eventLoop: eventLoop, host: host, eui: eui, region: region, clock: clock,
                 startedAt: clock.now, virtual: radio as? VirtualConcentrator)
         } catch {
             throw DeviceError(.closed, "the program is ending", cause: error)
         }
+    }
+
+    /// What the files say of listening before talking, else what the region's law does.
+    static func listening(
+        _ configuration: GatewayConfiguration, _ plan: RadioPlan, _ region: Region?
+    ) -> ListenBeforeTalk? {
+        guard configuration.listensBeforeTalk ?? true else { return nil }
+        return plan.listenBeforeTalk
+            ?? (configuration.region ?? region?.name).flatMap { ListenBeforeTalk(regionNamed: $0) }
     }
 
     private func makeRadio(_ eui: GatewayEUI, _ warn: @escaping @Sendable (String, String) -> Void) -> any Radio {

@@ -1,4 +1,5 @@
 import DeviceCore
+import DeviceLua
 import DeviceProtocols
 import DeviceSimulator
 import DeviceTransport
@@ -186,7 +187,12 @@ struct GatewayService: Sendable {
         do throws(DeviceError) {
             let configuration = try ServiceSettings(options).configuration()
             try? await eventLoop.flatSubmit { core.bound.value.use(configuration.uplinks) }.get()
-            if let plan = configuration.plan { core.host.use(plan) }
+            if var plan = configuration.plan {
+                let region = RegionChoice.region(named: configuration.region, plan: plan)
+                plan.listenBeforeTalk =
+                    core.host.radio.listensBeforeTalk ? GatewayParts.listening(configuration, plan, region) : nil
+                core.host.use(plan)
+            }
             output.report(.reloaded(problem: nil))
         } catch {
             output.report(.reloaded(problem: "The settings were not taken, the old ones stay: \(error)"))

@@ -12,6 +12,8 @@ final class TestRadio: Radio, Sendable {
         var busyUntil: UInt64 = 0
         var failingStarts = 0
         var reference: RadioTimeReference?
+        var isBusy = false
+        var wasBusy = false
     }
 
     let name = "test radio"
@@ -54,6 +56,7 @@ final class TestRadio: Radio, Sendable {
             let count = downlink.count ?? now
             state.sent.append((downlink, Int64(count) - Int64(now)))
             state.counters.accepted += 1
+            state.wasBusy = state.isBusy
             state.busyUntil = count + TimeOnAir.microseconds(of: downlink)
         }
     }
@@ -62,6 +65,7 @@ final class TestRadio: Radio, Sendable {
         state.withLock { state in
             guard let last = state.sent.last?.frame, let count = last.count else { return .free }
             let now = clock(state)
+            if state.wasBusy, now >= count { return .channelBusy }
             return now < count ? .scheduled : now < state.busyUntil ? .emitting : .free
         }
     }
@@ -72,6 +76,9 @@ final class TestRadio: Radio, Sendable {
 
     /// Its clock stands still until the next start.
     func freeze() { state.withLock { state in state.frozenAt = clock(state) } }
+
+    /// Whether somebody else is on its channel when it listens.
+    func takeChannel(_ isTaken: Bool) { state.withLock { $0.isBusy = isTaken } }
 
     func failStarts(_ count: Int) { state.withLock { $0.failingStarts = count } }
 

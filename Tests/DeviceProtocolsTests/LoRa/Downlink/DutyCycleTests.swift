@@ -127,7 +127,7 @@ import Testing
     }
 
     /// What a program has sent counts for the one that runs after it, whatever the radio's clock shows then.
-    @Test(arguments: [UInt64(0), 5, (1 << 32) - 1, 1 << 50])
+    @Test(arguments: [0, 5, (1 << 32) - 1, 1 << 50] as [UInt64])
     func recordsOutliveTheProgram(_ newClock: UInt64) {
         var bench = Bench(Bench.settings())
         let frame = Bench.frame(12, bytes: 17, hertz: 868_100_000)
