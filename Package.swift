@@ -192,7 +192,8 @@ let package = Package(
         .testTarget(
             name: "LoRaNetworkServerTests",
             dependencies: [
-                "LoRaNetworkServer", "DeviceSimulator", "DeviceTransport", "DeviceProtocols", "DeviceCore",
+                "LoRaNetworkServer", "LoRaWorldProgram", "DeviceSimulator", "DeviceTransport", "DeviceProtocols",
+                "DeviceCore",
                 "TestSupport", nioCore, nioPosix, logging,
             ],
             swiftSettings: strict),

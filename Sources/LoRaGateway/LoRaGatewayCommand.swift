@@ -64,6 +64,14 @@ struct LoRaGatewayCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            """
+            With --simulate: what the radio's clock shows at its start, in microseconds, or "wrap": 15 s before its low \
+            32 bits begin anew, which they do every 71.6 minutes. Example: --counter-start wrap
+            """, valueName: "number"))
+    var counterStart = "0"
+
+    @Option(
+        help: ArgumentHelp(
             "With --simulate and no --config: how the built-in server is spoken to: gwmp or lns.", valueName: "protocol"
         ))
     var server = "gwmp"
@@ -118,7 +126,8 @@ struct LoRaGatewayCommand: AsyncParsableCommand {
     /// All flags, for the environment and the settings file.
     private static let flags: [FlagDescription] = [
         .flag("simulate"), .flag("check-config"), .option("station"), .option("page"), .option("devices"),
-        .option("every"), .option("seed"), .option("server"), .option("listen"), .flag("lan"), .option("max-gateways"),
+        .option("every"), .option("seed"), .option("counter-start"), .option("server"), .option("listen"), .flag("lan"),
+        .option("max-gateways"),
         .option("apps"), .list("script"), .option("for"), .flag("json"), .flag("quiet"),
     ]
 
@@ -202,6 +211,13 @@ struct LoRaGatewayCommand: AsyncParsableCommand {
             throw DeviceError(.invalidArgument, "--server is gwmp or lns")
         }
         options.builtInProtocol = server
+        guard let counter = counterStart == "wrap" ? (1 << 32) - 15_000_000 : UInt64(counterStart), counter < 1 << 48
+        else {
+            throw DeviceError(
+                .invalidArgument, "--counter-start is a number of microseconds below 2^48, or wrap",
+                hint: "Example: --counter-start wrap")
+        }
+        options.counterStart = counter
         options.page = try page.map { text throws(DeviceError) in try ListenAddress(text) }
         options.isLAN = lan
         options.duration = try duration.map { text throws(DeviceError) in try DurationText.parse(text) }

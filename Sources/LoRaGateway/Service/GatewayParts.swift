@@ -98,6 +98,7 @@ struct GatewayParts {
         case .virtual:
             var settings = VirtualConcentratorSettings()
             settings.seed = options.seed
+            settings.counterStart = options.counterStart
             settings.gpsTime = Self.gpsTime
             return VirtualConcentrator(
                 settings,

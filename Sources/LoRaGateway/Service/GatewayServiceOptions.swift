@@ -20,6 +20,8 @@ struct GatewayServiceOptions: Sendable {
     /// Virtual devices around the virtual concentrator.
     var devices = 10
     var seed: UInt64 = 1
+    /// What the virtual concentrator's clock shows at its start, in microseconds.
+    var counterStart: UInt64 = 0
     /// How often each sends.
     var interval = Duration.seconds(30)
     /// The page; nil: as the settings say, and on loopback when simulated.
