@@ -127,8 +127,12 @@ import Testing
         let files = try TestCertificates.shared.get()
         let directory = try TemporaryDirectory()
         let pair = try flaw.pair(files)
-        let own = TestCertificates.Pair(certificate: directory("own.pem"), key: directory("own.key"))
-        func install(_ pair: TestCertificates.Pair) throws {
+        let own = {
+            var own = pair
+            (own.certificate, own.key) = (directory("own.pem"), directory("own.key"))
+            return own
+        }()
+        @Sendable func install(_ pair: TestCertificates.Pair) throws {
             try TestCertificates.replace(own.key, by: pair.key)
             try TestCertificates.replace(own.certificate, by: pair.certificate)
         }
