@@ -132,7 +132,9 @@ final class GatewayCore: UplinkChannelOwner {
     }
 
     /// Asks scripts of frames from now on.
-    func ask(_ hooks: ScriptHooks) { gates = FrameGates(hooks, core: self) }
+    func ask(_ hooks: ScriptHooks, patience: FrameGates.Patience = FrameGates.Patience()) {
+        gates = FrameGates(hooks, core: self, patience: patience)
+    }
 
     /// Offers a frame that scripts have seen.
     ///

@@ -9,19 +9,24 @@ final class FrameGates {
         var channel: UplinkChannel
     }
 
-    /// A network server collects frames of several gateways for some 200 ms, and answers a second after the frame.
-    private static let uplinkPatience = Duration.milliseconds(100)
-    /// A server waits for TX_ACK.
-    private static let downlinkPatience = Duration.milliseconds(50)
+    /// How long frames wait for scripts at most.
+    struct Patience: Sendable {
+        /// A network server collects frames of several gateways for some 200 ms, and answers a second after the frame.
+        var uplink = Duration.milliseconds(100)
+        /// A server waits for TX_ACK.
+        var downlink = Duration.milliseconds(50)
+    }
 
     let uplinks: ScriptGate<ReceivedFrame>
     let downlinks: ScriptGate<Wish>
     private unowned let core: GatewayCore
+    private let patience: Patience
 
-    init(_ hooks: ScriptHooks, core: GatewayCore) {
+    init(_ hooks: ScriptHooks, core: GatewayCore, patience: Patience) {
         self.core = core
+        self.patience = patience
         uplinks = ScriptGate(
-            hooks, .uplink, patience: Self.uplinkPatience, context: core.context, question: FrameQuestion.uplink
+            hooks, .uplink, patience: patience.uplink, context: core.context, question: FrameQuestion.uplink
         ) { [unowned core] frame, decision in
             switch decision {
             case .pass: core.offer(frame)
@@ -36,7 +41,7 @@ final class FrameGates {
             return true
         }
         downlinks = ScriptGate(
-            hooks, .downlink, patience: Self.downlinkPatience, context: core.context,
+            hooks, .downlink, patience: patience.downlink, context: core.context,
             question: { FrameQuestion.downlink($0.downlink, from: $0.channel.configuration.name) }
         ) { [unowned core] wish, decision in
             switch decision {
@@ -58,7 +63,7 @@ final class FrameGates {
     func take(_ downlink: ServerDownlink, from channel: UplinkChannel) {
         let slack = core.desk.slack(of: downlink).map { Duration.microseconds(Int64(clamping: $0)) }
         downlinks.take(
-            Wish(downlink: downlink, channel: channel), hasTime: slack.map { $0 > Self.downlinkPatience } ?? true)
+            Wish(downlink: downlink, channel: channel), hasTime: slack.map { $0 > patience.downlink } ?? true)
     }
 
     /// Lets all that waits go on as it is.

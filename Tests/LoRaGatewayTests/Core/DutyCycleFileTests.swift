@@ -16,18 +16,21 @@ import Testing
         lowest: RadioFrequency(hertz: 868_000_000), end: RadioFrequency(hertz: 868_600_000), minutesAgo: 5,
         airtime: 1_155_072)
 
-    @Test(arguments: [
-        // The same start of the machine: its own clock counts, whatever the host's clock does.
-        (moment(0), moment(600), Int64(15)), (moment(0), moment(600, utc: 0), 15), (moment(0), moment(599), 14),
-        (moment(600), moment(0), 5),
-        // Another start: the host's clock, and at least the time since that start.
-        (moment(0), HostMoment(utc: year2026 + 600_000_000, uptime: 60_000_000, boot: "b"), 15),
-        (moment(0), HostMoment(utc: year2026 + 120_000_000, uptime: 600_000_000, boot: "b"), 15),
-        (moment(0), HostMoment(utc: year2026 - 86_400_000_000, uptime: 30_000_000, boot: "b"), 5),
-        // A clock that is not set, or was not.
-        (moment(0), HostMoment(utc: 0, uptime: 600_000_000, boot: "b"), 15),
-        (moment(0, utc: 0), HostMoment(utc: year2026, uptime: 600_000_000, boot: "b"), 15),
-    ]) func ages(_ written: HostMoment, _ read: HostMoment, _ minutes: Int64) throws {
+    @Test(
+        arguments: [
+            // The same start of the machine: its own clock counts, whatever the host's clock does.
+            (moment(0), moment(600), Int64(15)), (moment(0), moment(600, utc: 0), 15), (moment(0), moment(599), 14),
+            (moment(600), moment(0), 5),
+            // Another start: the host's clock, and at least the time since that start.
+            (moment(0), HostMoment(utc: year2026 + 600_000_000, uptime: 60_000_000, boot: "b"), 15),
+            (moment(0), HostMoment(utc: year2026 + 120_000_000, uptime: 600_000_000, boot: "b"), 15),
+            (moment(0), HostMoment(utc: year2026 - 86_400_000_000, uptime: 30_000_000, boot: "b"), 5),
+            // A clock that is not set, or was not.
+            (moment(0), HostMoment(utc: 0, uptime: 600_000_000, boot: "b"), 15),
+            (moment(0, utc: 0), HostMoment(utc: year2026, uptime: 600_000_000, boot: "b"), 15),
+        ] as [(HostMoment, HostMoment, Int64)]) func ages(_ written: HostMoment, _ read: HostMoment, _ minutes: Int64)
+        throws
+    {
         let text = DutyCycleFile.encode([Self.record], region: "EU868", at: written)
         let records = try DutyCycleFile.decode(Array(text.utf8), region: "EU868", now: read)
         #expect(records.map(\.minutesAgo) == [minutes])
@@ -35,7 +38,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", "line 1"), ("[]", "no version"), ("{}", "no version"), ("{\"version\":2}", "no version"),
+        ("", ""), ("[]", "no version"), ("{}", "no version"), ("{\"version\":2}", "no version"),
         (file(region: "US915"), "another region"), (file(sent: "[[1,2,3]]"), "a record in it cannot be"),
         (file(sent: "[[868000000,868600000,62,5]]"), "a record in it cannot be"),
         (file(sent: "[[868000000,868600000,-11,5]]"), "a record in it cannot be"),

@@ -1,3 +1,4 @@
+import ArgumentParser
 import DeviceCore
 import DeviceLua
 import DeviceProtocols
@@ -21,12 +22,14 @@ import Testing
     }
 
     /// A gateway with scripts and one server.
+    ///
+    /// - Parameter isPatient: frames wait as long as a busy machine needs, for who tests what is answered.
     private func run(
-        _ script: String? = nil, example: String? = nil, radio: TestRadio = TestRadio(),
+        _ script: String? = nil, example: String? = nil, radio: TestRadio = TestRadio(), isPatient: Bool = true,
         _ body: @Sendable @escaping (GatewayRig, FakeGWMPServer, GatewayScriptRig) async throws -> Void
     ) async throws {
         let server = try await FakeGWMPServer.start()
-        let scripts = GatewayScriptRig()
+        let scripts = GatewayScriptRig(isPatient: isPatient)
         try await scripts.run(script, example: example)
         try await GatewayRig.run([uplink(server)], radio: radio) { rig in
             try await scripts.join(rig)
@@ -100,7 +103,7 @@ import Testing
             for number in 0...8 { rig.radio.hear(UInt16(number)) }
             try await eventually("the last one") { server.numbers.last == 8 && other.numbers.last == 8 }
             #expect(server.numbers == [0, 2, 4, 5, 6, 7, 8] && other.numbers == [0, 1, 2, 4, 5, 6, 7, 8])
-            #expect(server.frames[1]["rssi"] == -100 && server.frames[1]["lsnr"] == 1)
+            #expect(server.frames[1]["rssi"] == -100 && server.frames[1]["lsnr"]?.doubleValue == 1)
             #expect(server.frames[2]["data"]?.stringValue.flatMap { Base64.decode($0) }?.last == UInt8(ascii: "X"))
             #expect(server.frames[3]["rssi"] == -60, "what cannot be used changes nothing")
             let counters = try await rig.get { $0.gates?.uplinks.counters }
@@ -142,7 +145,7 @@ import Testing
             local device = require"device"
             device.on("uplink", function(up) \(body) end)
             device.on("downlink", function(down) \(body) end)
-            """
+            """, isPatient: false
         ) { rig, server, _ in
             for number in 0..<300 {
                 rig.radio.hear(UInt16(number))
@@ -155,7 +158,7 @@ import Testing
             #expect(!server.acks[0].json.contains("error"))
             let counters = try await rig.get { ($0.gates?.uplinks.counters, $0.gates?.downlinks.counters) }
             let (up, down) = (try #require(counters.0), try #require(counters.1))
-            #expect(up.refused == 0 && up.changed == 0 && down.asked + down.unasked >= 1)
+            #expect(up.refused == 0 && up.changed == 0 && down.refused == 0 && down.changed == 0)
             if body.contains("while") || body.contains("sleep") { #expect(up.late >= 1 && up.unasked >= 1) }
         }
     }
@@ -163,7 +166,8 @@ import Testing
     /// A frame that is due soon is not held up: the queue says what it says without scripts.
     @Test func aDownlinkWithoutTimeIsNotAskedFor() async throws {
         try await run(
-            "require'device'.on('downlink', function(down) ba.sleep(60000) end)", radio: TestRadio(count: 1 << 32)
+            "require'device'.on('downlink', function(down) ba.sleep(60000) end)", radio: TestRadio(count: 1 << 32),
+            isPatient: false
         ) { rig, server, _ in
             let tmst = UInt32(truncatingIfNeeded: rig.radio.now() + 100_000)
             server.send(Self.txpk(14, when: "\"tmst\":\(tmst)"), token: [1, 1])
@@ -184,7 +188,8 @@ import Testing
     }
 
     @Test func moreFramesThanMayWaitGoOnInTheirOrder() async throws {
-        try await run("require'device'.on('uplink', function(up) ba.sleep(60000) end)") { rig, server, _ in
+        try await run("require'device'.on('uplink', function(up) ba.sleep(60000) end)", isPatient: false) {
+            rig, server, _ in
             for number in 0..<700 { rig.radio.hear(UInt16(number)) }
             try await eventually("all frames") { server.firstNumbers.count == 700 }
             #expect(server.firstNumbers == Array(0..<700))

@@ -5,12 +5,17 @@ import TestSupport
 @testable import LoRaGateway
 
 /// Scripts for a gateway of a test, until they are stopped.
-struct GatewayScriptRig {
-    let hooks = ScriptHooks()
+final class GatewayScriptRig: Sendable {
+    let hooks: ScriptHooks
+    private let isPatient: Bool
     let host: LuaHost
     private let written = Locked<[String]>([])
 
-    init() { host = LuaHost(libraries: [ScriptDevice(hooks: hooks).library], reloads: false) }
+    init(isPatient: Bool) {
+        self.isPatient = isPatient
+        hooks = isPatient ? ScriptHooks(patience: .seconds(30)) : ScriptHooks()
+        host = LuaHost(libraries: [ScriptDevice(hooks: hooks).library], reloads: false)
+    }
 
     /// What all apps have written.
     var lines: [String] { written.withLock { $0 } }
@@ -26,11 +31,16 @@ struct GatewayScriptRig {
         }
         var app = LuaAppConfiguration(name: example ?? "test", source: source)
         app.permissions[.hooks] = .all
-        let written = written
-        app.output = { line in written.withLock { $0.append(line.text) } }
+        app.output = { [weak self] line in self?.written.withLock { $0.append(line.text) } }
         await (try host.add(app)).settle()
     }
 
     /// Has a gateway ask them.
-    func join(_ rig: GatewayRig) async throws { try await rig.get { [hooks] in $0.ask(hooks) } }
+    func join(_ rig: GatewayRig) async throws {
+        try await rig.get { [hooks, isPatient] core in
+            core.ask(
+                hooks, patience: isPatient ? FrameGates.Patience(uplink: .seconds(30), downlink: .seconds(30)) : .init()
+            )
+        }
+    }
 }
