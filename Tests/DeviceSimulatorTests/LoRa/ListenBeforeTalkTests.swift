@@ -9,7 +9,7 @@ import Testing
 @Suite struct ListenBeforeTalkTests {
     /// A device that sends with SF12 at 1 s, for more than a second, on a channel of its own.
     private func world(
-        _ listening: ListenBeforeTalk?, distance: Double = 50, at hertz: UInt32 = 868_100_000
+        _ listening: ListenBeforeTalk?, distance: Double = 10, at hertz: UInt32 = 868_100_000
     ) throws -> LoRaWorld {
         var settings = VirtualConcentratorSettings()
         settings.ghostsPerHour = 0
@@ -53,11 +53,11 @@ import Testing
         #expect(world.counters.transmitted == (isSent ? 1 : 0))
         #expect(world.counters.channelBusy == (isSent ? 0 : 1) && world.counters.failed == (isSent ? 0 : 1))
         // The chain takes the next frame in any case.
-        try world.transmit(self.downlink(at: start + 6_000_000))
+        try world.transmit(self.downlink(at: start + 6_000_000, hertz: downlink.frequency.hertz))
         world.advance(to: start + 6_005_000)
         #expect(world.transmitStatus(rfChain: 0) == .emitting)
         world.advance(to: start + 9_000_000)
-        #expect(world.load.frames == 0, "what was heard is forgotten")
+        #expect(world.load.frames <= 1, "no more is remembered than the last one")
         return isSent
     }
 
