@@ -135,8 +135,8 @@ let package = Package(
         .executableTarget(
             name: "LoRaGateway",
             dependencies: [
-                "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSimulator", "DeviceTransport", "DeviceWeb",
-                "LoRaNetworkServer", "Outbox", nioCore, nioPosix, logging, signals, arguments,
+                "ClusterClient", "DeviceCore", "DeviceLua", "DeviceProtocols", "DeviceSimulator", "DeviceTransport",
+                "DeviceWeb", "LoRaNetworkServer", "Outbox", nioCore, nioPosix, logging, signals, arguments,
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -192,7 +192,8 @@ let package = Package(
         .testTarget(
             name: "LoRaNetworkServerTests",
             dependencies: [
-                "LoRaNetworkServer", "DeviceSimulator", "DeviceTransport", "DeviceProtocols", "DeviceCore",
+                "LoRaNetworkServer", "LoRaWorldProgram", "DeviceSimulator", "DeviceTransport", "DeviceProtocols",
+                "DeviceCore",
                 "TestSupport", nioCore, nioPosix, logging,
             ],
             swiftSettings: strict),
@@ -234,8 +235,8 @@ let package = Package(
         .testTarget(
             name: "LoRaGatewayTests",
             dependencies: [
-                "LoRaGateway", "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSimulator", "DeviceTransport",
-                "Outbox", "SMQBroker", "TestSupport", nioCore, nioPosix, logging, arguments,
+                "LoRaGateway", "ClusterClient", "DeviceCore", "DeviceLua", "DeviceProtocols", "DeviceSimulator",
+                "DeviceTransport", "Outbox", "SMQBroker", "TestSupport", nioCore, nioPosix, logging, arguments,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -2,7 +2,6 @@ import ClusterClient
 import DeviceCore
 import DeviceLua
 import DeviceProtocols
-import DeviceScripts
 import DeviceSDK
 import DeviceSimulator
 import DeviceTransport

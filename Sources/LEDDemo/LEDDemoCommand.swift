@@ -1,8 +1,9 @@
 import ArgumentParser
 import DeviceCore
+import DeviceLua
 import DeviceProtocols
-import DeviceScripts
 import DeviceSDK
+import DeviceScripts
 import DeviceTransport
 import Glibc
 
@@ -391,8 +392,7 @@ extension LEDDemoCommand {
     /// The options of scripts.
     private func appOptions() throws(DeviceError) -> AppOptions {
         var options = AppOptions()
-        options.directory = apps
-        options.scripts = script
+        options.sources = ScriptSources(directory: apps, scripts: script)
         options.hasPrompt = repl
         options.pins = try ScriptPinMap(parsing: scriptPin)
         options.pwmOutputs = try AppOptions.pwmOutputs(pwm)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DeviceCore
+import DeviceLua
 import DeviceTransport
 import Glibc
 
@@ -63,6 +64,14 @@ struct LoRaGatewayCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            """
+            With --simulate: what the radio's clock shows at its start, in microseconds, or "wrap": 15 s before its low \
+            32 bits begin anew, which they do every 71.6 minutes. Example: --counter-start wrap
+            """, valueName: "number"))
+    var counterStart = "0"
+
+    @Option(
+        help: ArgumentHelp(
             "With --simulate and no --config: how the built-in server is spoken to: gwmp or lns.", valueName: "protocol"
         ))
     var server = "gwmp"
@@ -89,6 +98,21 @@ struct LoRaGatewayCommand: AsyncParsableCommand {
     var maxGateways = 1000
 
     @Option(
+        help: ArgumentHelp(
+            """
+            Run every app of a directory: each folder with .xlua files, and each .xlua file. Scripts see, change and refuse \
+            frames. A file that is saved is loaded again. Example: --apps ./apps
+            """, valueName: "dir"))
+    var apps: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Run a Lua script as an app of its own; give it once for each. Example: --script Examples/lua/lora-filter.xlua
+            """, valueName: "file"))
+    var script: [String] = []
+
+    @Option(
         name: .customLong("for"),
         help: ArgumentHelp("End after this time: 10s, 500ms, 2m. Example: --for 10s", valueName: "duration"))
     var duration: String?
@@ -102,8 +126,9 @@ struct LoRaGatewayCommand: AsyncParsableCommand {
     /// All flags, for the environment and the settings file.
     private static let flags: [FlagDescription] = [
         .flag("simulate"), .flag("check-config"), .option("station"), .option("page"), .option("devices"),
-        .option("every"), .option("seed"), .option("server"), .option("listen"), .flag("lan"), .option("max-gateways"),
-        .option("for"), .flag("json"), .flag("quiet"),
+        .option("every"), .option("seed"), .option("counter-start"), .option("server"), .option("listen"), .flag("lan"),
+        .option("max-gateways"),
+        .option("apps"), .list("script"), .option("for"), .flag("json"), .flag("quiet"),
     ]
 
     static func main() async {
@@ -186,11 +211,19 @@ struct LoRaGatewayCommand: AsyncParsableCommand {
             throw DeviceError(.invalidArgument, "--server is gwmp or lns")
         }
         options.builtInProtocol = server
+        guard let counter = counterStart == "wrap" ? (1 << 32) - 15_000_000 : UInt64(counterStart), counter < 1 << 48
+        else {
+            throw DeviceError(
+                .invalidArgument, "--counter-start is a number of microseconds below 2^48, or wrap",
+                hint: "Example: --counter-start wrap")
+        }
+        options.counterStart = counter
         options.page = try page.map { text throws(DeviceError) in try ListenAddress(text) }
         options.isLAN = lan
         options.duration = try duration.map { text throws(DeviceError) in try DurationText.parse(text) }
         options.isJSON = json
         options.isQuiet = quiet
+        options.scripts = ScriptSources(directory: apps, scripts: script)
         return options
     }
 
@@ -201,6 +234,11 @@ struct LoRaGatewayCommand: AsyncParsableCommand {
             throw DeviceError(
                 .invalidArgument, "\(options.listen) is reachable from other machines",
                 hint: "Add --lan; anybody on that network can then send frames, since the protocol has no passwords")
+        }
+        guard apps == nil, script.isEmpty else {
+            throw DeviceError(
+                .invalidArgument, "--apps and --script are for a gateway, and this only listens to forwarders",
+                hint: "Add --simulate or --config FILE")
         }
         guard (1...100_000).contains(maxGateways) else {
             throw DeviceError(.invalidArgument, "--max-gateways is a number from 1 to 100000")

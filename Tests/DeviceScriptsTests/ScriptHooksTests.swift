@@ -1,7 +1,7 @@
 import DeviceCore
 import Testing
 
-@testable import DeviceScripts
+@testable import DeviceLua
 
 @Suite(.timeLimit(.minutes(1))) struct ScriptHooksTests {
     private static func led(_ on: Bool) -> JSONValue { .object(["id": 1, "on": .bool(on)]) }

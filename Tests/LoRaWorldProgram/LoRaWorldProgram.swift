@@ -9,11 +9,20 @@ import NIOPosix
 
 /// Virtual devices behind a simulated concentrator's socket, and their network server: everything around a forwarder,
 /// for trying foreign ones. `LoRaWorldProgram SOCKET SECONDS`; see Tests/LoRa/foreign.py.
+///
+/// `LoRaWorldProgram --hours 24 1000`: a day of a thousand devices and a gateway's queue, as fast as the machine can.
 @main
 enum LoRaWorldProgram {
     static func main() async throws {
+        if CommandLine.arguments.count == 4, CommandLine.arguments[1] == "--hours",
+            let hours = Int(CommandLine.arguments[2]), (1...10_000).contains(hours),
+            let devices = Int(CommandLine.arguments[3]), (1...10_000).contains(devices)
+        {
+            var run = try LongRun(devices: devices)
+            return try run.run(hours: hours) { StandardOutput.write("\($0)\n") }
+        }
         guard CommandLine.arguments.count == 3, let seconds = Double(CommandLine.arguments[2]) else {
-            StandardError.write("usage: LoRaWorldProgram SOCKET SECONDS\n")
+            StandardError.write("usage: LoRaWorldProgram SOCKET SECONDS | --hours HOURS DEVICES\n")
             Glibc.exit(64)
         }
         var devices = VirtualDeviceSettings.fleet(10, interval: .seconds(5), radius: 150)

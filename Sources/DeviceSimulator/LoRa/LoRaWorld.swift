@@ -216,6 +216,12 @@ public struct LoRaWorld {
     }
 
     private mutating func beginTransmission(_ chain: UInt8, _ number: UInt64) {
+        if let downlink = transmitter.waiting(chain, number), let listening = plan?.listenBeforeTalk,
+            let channel = listening.channel(at: downlink.frequency),
+            receiver.strength(on: channel, until: now) + Double(listening.rssiOffset) >= Double(listening.rssiTarget)
+        {
+            return transmitter.giveUp(chain)
+        }
         guard let frame = transmitter.begin(chain, number) else { return }
         // One antenna: nothing is heard while anything is sent.
         receiver.fallSilent(.sending)
@@ -326,6 +332,7 @@ public struct LoRaWorld {
         counters.refused = transmitter.refused
         counters.transmitted = transmitter.transmitted
         counters.failed = transmitter.failed
+        counters.channelBusy = transmitter.channelBusy
         counters.starts = starts
         counters.faults = faultCount
         return counters

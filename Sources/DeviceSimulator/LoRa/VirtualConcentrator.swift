@@ -29,6 +29,8 @@ public final class VirtualConcentrator: Radio {
     public let name = "virtual concentrator"
     /// 10 to 60 ms, as for a concentrator of our own.
     public let handOver: ClosedRange<UInt64> = 10_000...60_000
+    /// It does.
+    public let listensBeforeTalk = true
     /// What was heard; see ``Radio/uplinks``.
     public let uplinks: BoundedStream<RadioUplink>
 

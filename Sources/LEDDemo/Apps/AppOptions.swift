@@ -1,12 +1,11 @@
 import DeviceCore
+import DeviceLua
 import DeviceScripts
 
 /// What the command line says of scripts, checked.
 struct AppOptions: Sendable {
-    /// A directory with apps.
-    var directory: String?
-    /// Single files.
-    var scripts: [String] = []
+    /// The scripts.
+    var sources = ScriptSources()
     /// Whether lines of standard input are run in the first app.
     var hasPrompt = false
     /// Which line a script's pin means, where it is not the header's.
@@ -17,7 +16,7 @@ struct AppOptions: Sendable {
     var isOnLAN = false
 
     /// Whether there is anything to run.
-    var isUsed: Bool { directory != nil || !scripts.isEmpty }
+    var isUsed: Bool { sources.isUsed }
 
     /// Reads `GPIO18=0:0`: a line's name, and the chip and channel of `/sys/class/pwm` that is on it.
     static func pwmOutputs(_ texts: [String]) throws(DeviceError) -> [String: (chip: Int, channel: Int)] {

@@ -30,20 +30,10 @@ final class DemoApps: Sendable {
         standard: SMQClientConfiguration, own: SMQClientConfiguration?, eventLoop: any EventLoop, logger: Logger,
         report: @escaping @Sendable (DemoEvent) -> Void
     ) throws(DeviceError) {
-        var configurations: [LuaAppConfiguration] = []
-        if let directory = options.directory { configurations += try LuaHost.configurations(in: directory) }
-        for file in options.scripts { configurations.append(try Self.script(file)) }
-        let trace = trace
-        for index in configurations.indices {
-            configurations[index].permissions[.hooks] = .all  // safe: own indices
-            configurations[index].output = { line in  // safe: own indices
-                trace.add(app: line.app, text: line.text, isError: line.level == .error)
-                for text in line.text.split(separator: "\n") {
-                    report(.trace(app: line.app, text: String(text), isError: line.level == .error))
-                }
-            }
+        configurations = try options.sources.configurations { [trace] app, text, isError in
+            trace.add(app: app, text: text, isError: isError)
+            for line in text.split(separator: "\n") { report(.trace(app: app, text: String(line), isError: isError)) }
         }
-        self.configurations = configurations
         self.report = report
         self.hooks = hooks
         let restarts = BoundedStream<Void>(limit: 1)
@@ -63,22 +53,9 @@ final class DemoApps: Sendable {
         host = LuaHost(libraries: self.board.libraries + messaging.libraries + [scriptDevice.library])
     }
 
-    /// A file, as an app that is called like it.
-    private static func script(_ path: String) throws(DeviceError) -> LuaAppConfiguration {
-        // What cannot be read is a mistake on the command line, and no app that fails later.
-        do throws(DeviceError) { _ = try SystemFile.read(path, limit: 1) } catch {
-            throw DeviceError(.invalidArgument, "--script: \(error.message)", hint: "Give it a .xlua file")
-        }
-        let file = path.split(separator: "/").last.map(String.init) ?? path
-        return LuaAppConfiguration(
-            name: file.hasSuffix(".xlua") ? String(file.dropLast(5)) : file, source: .file(path))
-    }
-
     /// Starts the apps, by their priority.
     func start() throws(DeviceError) {
-        for configuration in configurations.sorted(by: { $0.startPriority < $1.startPriority }) {
-            try host.add(configuration)
-        }
+        try host.add(contentsOf: configurations)
         let names = host.apps.map(\.name).joined(separator: ", ")
         report(.note(names.isEmpty ? "No apps to run" : "Apps: \(names)"))
     }

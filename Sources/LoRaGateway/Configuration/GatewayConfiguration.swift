@@ -1,4 +1,5 @@
 import DeviceCore
+import DeviceLua
 import DeviceProtocols
 import DeviceTransport
 
@@ -22,6 +23,8 @@ struct GatewayConfiguration: Sendable, Hashable {
     var region: String?
     /// Whether downlinks over the duty cycle or dwell time of the region are refused.
     var enforcesAirtime = true
+    /// Whether the radio listens before it sends, where the region's law asks for it; nil: it does.
+    var listensBeforeTalk: Bool?
     /// nil where no file says it: never a simulation that nobody has asked for.
     var radio: RadioKind?
     var uplinks: [UplinkConfiguration] = []
@@ -32,6 +35,8 @@ struct GatewayConfiguration: Sendable, Hashable {
     /// Names that the page may be called by besides its address.
     var pageNames: [String] = []
     var beacon: Beacon?
+    /// Scripts that see, change and refuse frames.
+    var scripts = ScriptSources()
     /// The files it was read from, for the log.
     var files: [String] = []
 

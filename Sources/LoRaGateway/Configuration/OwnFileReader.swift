@@ -1,4 +1,5 @@
 import DeviceCore
+import DeviceLua
 import DeviceProtocols
 import DeviceTransport
 
@@ -9,7 +10,8 @@ struct OwnFileReader {
     let resolve: (String) -> String
 
     private static let keys = [
-        "semtech", "gateway", "region", "airtime", "radio", "uplinks", "page", "page-name", "position",
+        "semtech", "gateway", "region", "airtime", "radio", "uplinks", "page", "page-name", "position", "apps",
+        "script", "lbt",
     ]
 
     func read(into configuration: inout GatewayConfiguration) {
@@ -23,6 +25,7 @@ struct OwnFileReader {
             default: problem("airtime", "\(quoted(airtime)) is no policy", "Write \"enforce\" or \"trust-server\"")
             }
         }
+        configuration.listensBeforeTalk = section.flag("lbt") ?? configuration.listensBeforeTalk
         if let radio = section.section("radio") { readRadio(radio, into: &configuration) }
         for uplink in section.sections("uplinks", limit: 16) {
             if let uplink = UplinkReader(section: uplink, resolve: resolve).read() {
@@ -35,6 +38,9 @@ struct OwnFileReader {
             }
         }
         configuration.pageNames += section.strings("page-name", limit: 16)
+        configuration.scripts = ScriptSources(
+            directory: section.string("apps").map(resolve),
+            scripts: section.strings("script", limit: 16).map(resolve))
         if let position = section.section("position") {
             position.refuseUnknown(["latitude", "longitude", "altitude"])
             configuration.position = GatewayConfiguration.Position(

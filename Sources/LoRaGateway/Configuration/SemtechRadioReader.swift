@@ -17,11 +17,60 @@ struct SemtechRadioReader {
             antennaGain: section.number("antenna_gain", in: -50...50) ?? 0)
         for index in UInt8(0)..<8 { plan.channels += multiSF(index, chains) }
         plan.channels += standard(chains) + fsk(chains)
+        plan.listenBeforeTalk = listenBeforeTalk()
         if plan.channels.isEmpty {
             section.problems.add(
                 section.path, "no channel is enabled", hint: "Enable chan_multiSF_0 and a radio with \"enable\": true")
         }
         return plan
+    }
+
+    /// `lbt` of `sx1261_conf` as files for the SX1302 have it, `lbt_cfg` as those for the SX1301 do; nil where it is off.
+    private func listenBeforeTalk() -> ListenBeforeTalk? {
+        if let chip = section.section("sx1261_conf"), let lbt = chip.section("lbt") {
+            guard lbt.flag("enable") ?? false else { return nil }
+            return listenBeforeTalk(
+                lbt, rssiOffset: chip.integer("rssi_offset", in: -128...127) ?? 0, channels: "channels", limit: 16)
+        }
+        guard let lbt = section.section("lbt_cfg"), lbt.flag("enable") ?? false else { return nil }
+        return listenBeforeTalk(
+            lbt, rssiOffset: lbt.integer("sx127x_rssi_offset", in: -128...127) ?? 0, channels: "chan_cfg", limit: 8)
+    }
+
+    private func listenBeforeTalk(
+        _ lbt: ConfigurationSection, rssiOffset: Int8, channels: String, limit: Int
+    ) -> ListenBeforeTalk? {
+        guard let target: Int8 = lbt.integer("rssi_target", in: -128...0) else {
+            lbt.problems.add(
+                lbt.place("rssi_target"), "listening before talking needs a strength to compare with",
+                hint: "Write it in dBm: -80 in Japan, -67 in South Korea")
+            return nil
+        }
+        var listening = ListenBeforeTalk(rssiTarget: target, rssiOffset: rssiOffset)
+        for channel in lbt.sections(channels, limit: limit) {
+            guard let hertz: UInt32 = channel.integer("freq_hz", in: 1_000_000...4_000_000_000) else {
+                lbt.problems.add(channel.place("freq_hz"), "a channel without a frequency", hint: "Write it in Hz")
+                continue
+            }
+            let scan: UInt16 = channel.integer("scan_time_us", in: 0...65535) ?? 5000
+            if scan != 128, scan != 5000 {
+                lbt.problems.add(
+                    channel.place("scan_time_us"), "the chips do not listen for \(scan) microseconds",
+                    hint: "Write 128 or 5000")
+            }
+            let bandwidth: UInt32 = channel.integer("bandwidth", in: 0...500_000) ?? 125_000
+            if !Self.bandwidths.contains(bandwidth) {
+                lbt.problems.add(
+                    channel.place("bandwidth"), "\(bandwidth) Hz is no LoRa bandwidth",
+                    hint: "Write 125000, 250000 or 500000")
+            }
+            let longest: UInt64? = channel.integer("transmit_time_ms", in: 1...65535)
+            listening.channels.append(
+                ListenBeforeTalk.Channel(
+                    frequency: RadioFrequency(hertz: hertz), bandwidth: UInt16(bandwidth / 1000), scanTime: scan,
+                    longestFrame: longest.map { $0 * 1000 }))
+        }
+        return listening
     }
 
     private func chain(_ number: Int) -> RadioRFChain {

@@ -64,10 +64,38 @@ final class DownlinkDesk {
             case .refused(let reason): refusal = refusal ?? reason
             }
         }
+        refuse(downlink, id, from: channel, .refused(refusal ?? .unsupported))
+    }
+
+    /// Answers that a frame is not sent, because a script says so.
+    func refuse(_ downlink: ServerDownlink, from channel: UplinkChannel?, reason: String) {
+        nextID += 1
+        refuse(downlink, nextID, from: channel, .vetoed(reason))
+    }
+
+    private func refuse(_ downlink: ServerDownlink, _ id: UInt64, from channel: UplinkChannel?, _ fate: DownlinkFate) {
         guard let frame = downlink.candidates.first?.frame else { return }
         orders[id] = Order(channel: channel, ticket: downlink.ticket, candidate: 0, frame: frame)
-        tell(id, .refused(refusal ?? .unsupported))
+        tell(id, fate)
         orders[id] = nil
+    }
+
+    /// How many microseconds a frame can wait before it is judged without being too late for it; nil for one that has
+    /// no time of its own.
+    func slack(of downlink: ServerDownlink) -> UInt64? {
+        let now = radio.now()
+        let start: UInt64?
+        switch downlink.candidates.first?.timing {
+        case .counter(let counter):
+            let distance = Int32(bitPattern: counter &- UInt32(truncatingIfNeeded: now))
+            start = now &+ UInt64(max(0, distance))
+        case .count(let count): start = count
+        case .gps(let time), .beacon(let time): start = reference?.count(atGPSTime: time)
+        case .immediately, nil: start = nil
+        }
+        guard let start else { return nil }
+        let latest = now &+ queue.settings.handOver.upperBound
+        return start > latest ? start - latest : 0
     }
 
     /// Tells who asked, and who listens.
@@ -87,11 +115,18 @@ final class DownlinkDesk {
     /// A server says what GPS time it is.
     func use(_ reference: RadioTimeReference) { given = reference }
 
-    /// Judges by other rules from now on; what waits goes with the radio's restart that comes with them.
+    /// Judges by other rules from now on; what waits stays unless the radio is started anew for them.
     func use(_ settings: DownlinkSettings) {
-        perform(queue.restart(last: radio.now(), now: radio.now()))
-        queue = DownlinkQueue(settings)
+        noticeRestart()
+        perform(queue.use(settings, now: radio.now()))
+        schedule()
     }
+
+    /// What was sent in the last hour.
+    var dutyRecords: [DutyCycle.Record] { queue.dutyRecords(now: radio.now()) }
+
+    /// Counts what an earlier run has sent.
+    func restore(_ records: [DutyCycle.Record]) { queue.restoreDuty(records, now: radio.now()) }
 
     /// Frames that wait or are on the air.
     var count: Int { queue.count }

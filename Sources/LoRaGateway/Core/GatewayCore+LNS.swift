@@ -16,9 +16,13 @@ extension GatewayCore: LNSEnvironment {
     func configure(_ config: LNSRouterConfig, for name: String) {
         if let plan = BeaconPlan(config, position: position) { send(plan) }
         guard !config.boards.isEmpty else { return }
-        let plan: RadioPlan
+        var plan: RadioPlan
         do throws(LNSError) { plan = try config.plan(local: host.currentPlan) } catch {
             return warn("router-config", "\(name): its channels cannot be used: \(error)", key: name)
+        }
+        // A server that says not to listen is obeyed only where it is trusted with the law.
+        if !config.nocca || !desk.queue.settings.trustsServer, host.radio.listensBeforeTalk {
+            plan.listenBeforeTalk = plan.listenBeforeTalk ?? ListenBeforeTalk(regionNamed: config.region)
         }
         let (wanted, current) = (Set(plan.channels.map(\.frequency)), Set(host.currentPlan.channels.map(\.frequency)))
         guard wanted != current else { return }
@@ -34,7 +38,7 @@ extension GatewayCore: LNSEnvironment {
         var settings = desk.queue.settings
         settings.plan = plan
         if let region = Region(named: config.region) { settings.region = region }
-        desk.use(settings)
+        use(settings)
         host.use(plan)
     }
 

@@ -1,4 +1,5 @@
 import DeviceCore
+import DeviceLua
 import DeviceProtocols
 import DeviceTransport
 import NIOCore
@@ -33,10 +34,14 @@ final class GatewayCore: UplinkChannelOwner {
     /// Whether a server may say which channels the radio has, because no file does; and which one has.
     var adoptsPlan = false
     var planOwner: String?
+    /// nil where the duty cycle is not kept beyond the program's end.
+    private var keeper: DutyCycleKeeper?
     /// Class B's beacons; nil: none are sent. They need the radio's own GPS time: a server's is not exact enough.
     private var beacons: BeaconScheduler?
     private var beaconTimer: Scheduled<Void>?
     private var session: (starts: UInt64, number: UInt8) = (0, 0)
+    /// Where scripts are asked; nil without scripts.
+    private(set) var gates: FrameGates?
 
     /// A number of the radio's start, never 0, by chance: times from before it are known as such.
     var radioSession: UInt8 {
@@ -73,8 +78,24 @@ final class GatewayCore: UplinkChannelOwner {
         beacons = BeaconScheduler(plan)
         var settings = desk.queue.settings
         settings.beacons = DownlinkSettings.BeaconTimes(airtime: plan.airtime)
-        desk.use(settings)
+        use(settings)
         if beaconTimer == nil { scheduleBeacon(after: .seconds(1)) }
+    }
+
+    /// Keeps the duty cycle in a directory, and counts what an earlier run has left there.
+    func keepDutyCycle(in directory: String) {
+        let keeper = DutyCycleKeeper(directory: directory, desk: desk, eventLoop: context.eventLoop) { [weak self] in
+            self?.warn("duty-cycle", $0)
+        }
+        self.keeper = keeper
+        keeper.load()
+    }
+
+    /// Judges downlinks by other rules from now on.
+    func use(_ settings: DownlinkSettings) {
+        let isOther = settings.region != desk.queue.settings.region
+        desk.use(settings)
+        if isOther { keeper?.load() }
     }
 
     private func scheduleBeacon(after time: TimeAmount) {
@@ -100,16 +121,36 @@ final class GatewayCore: UplinkChannelOwner {
         guard !frames.isEmpty else { return }
         let time = HostTime.now
         let received = frames.map { ReceivedFrame($0, receivedAt: time) }
-        for channel in channels { channel.offer(received) }
+        if let gates, !gates.uplinks.isIdle {
+            for frame in received { gates.uplinks.take(frame) }
+        } else {
+            for channel in channels { channel.offer(received) }
+        }
         // What people see comes after what servers get.
         for frame in frames { history.add(frame, at: time) }
         report([.heard(frames)])
+    }
+
+    /// Asks scripts of frames from now on.
+    func ask(_ hooks: ScriptHooks, patience: FrameGates.Patience = FrameGates.Patience()) {
+        gates = FrameGates(hooks, core: self, patience: patience)
+    }
+
+    /// Offers a frame that scripts have seen.
+    ///
+    /// - Parameter receivers: the up-links that get it; nil: all.
+    func offer(_ frame: ReceivedFrame, to receivers: Set<String>? = nil) {
+        for channel in channels where receivers?.contains(channel.configuration.name) ?? true {
+            channel.offer([frame])
+        }
     }
 
     // MARK: Up-links
 
     /// Has exactly these up-links: those that are the same go on, others end or begin.
     func use(_ configurations: [UplinkConfiguration]) -> EventLoopFuture<Void> {
+        // What waits for scripts was heard by, and answers to, the up-links that there are.
+        gates?.flush()
         var ending: [EventLoopFuture<Void>] = []
         var kept: [UplinkChannel] = []
         for channel in channels {
@@ -138,10 +179,16 @@ final class GatewayCore: UplinkChannelOwner {
     func stop() -> EventLoopFuture<Void> {
         desk.stop()
         beaconTimer?.cancel()
-        return use([])
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        return use([]).flatMap {
+            bound.value.keeper?.save() ?? bound.value.context.eventLoop.makeSucceededVoidFuture()
+        }
     }
 
-    func requested(_ downlink: ServerDownlink, from channel: UplinkChannel) { desk.submit(downlink, from: channel) }
+    func requested(_ downlink: ServerDownlink, from channel: UplinkChannel) {
+        guard let gates else { return desk.submit(downlink, from: channel) }
+        gates.take(downlink, from: channel)
+    }
 
     func changed(_ channel: UplinkChannel) {
         guard let state = channel.link?.state else { return }
@@ -166,6 +213,10 @@ final class GatewayCore: UplinkChannelOwner {
     private func told(_ id: UInt64, _ fate: DownlinkFate, _ frame: RadioDownlink, _ channel: UplinkChannel?) {
         let name = channel?.configuration.name ?? "beacon"
         history.add(id, fate, frame, from: name, at: HostTime.now)
+        switch fate {
+        case .accepted, .failed: keeper?.changed()
+        case .refused, .unwanted, .vetoed, .transmitted: break
+        }
         report([.downlink(id: id, fate, frame, from: name)])
     }
 

@@ -10,20 +10,35 @@ final class ReceivedFrame {
     let isLate: Bool
     /// The record that holds it while it is kept.
     let record: UInt64?
+    /// What a script has said of it.
+    let note: String?
 
-    init(_ uplink: RadioUplink, receivedAt: UTCTime, isLate: Bool = false, record: UInt64? = nil) {
+    init(
+        _ uplink: RadioUplink, receivedAt: UTCTime, isLate: Bool = false, record: UInt64? = nil, note: String? = nil
+    ) {
         self.uplink = uplink
         self.receivedAt = receivedAt
         self.isLate = isLate
         self.record = record
+        self.note = note
+    }
+
+    /// The frame as GWMP has it, with a script's note in `meta`.
+    var rxpk: GWMPRxpk {
+        var rxpk = GWMPRxpk(uplink)
+        if let note { rxpk.meta["note"] = note }
+        return rxpk
     }
 
     /// The element of `rxpk`.
     ///
     /// A late one says so in `meta`, and when it was received: `time` is for GPS time only.
     private(set) lazy var json: String = {
-        var rxpk = GWMPRxpk(uplink)
-        if isLate { rxpk.meta = ["late": "true", "received": receivedAt.description] }
+        var rxpk = rxpk
+        if isLate {
+            rxpk.meta["late"] = "true"
+            rxpk.meta["received"] = receivedAt.description
+        }
         return rxpk.json
     }()
 }

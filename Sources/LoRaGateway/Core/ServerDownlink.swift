@@ -25,6 +25,8 @@ enum DownlinkFate: Sendable {
     case refused(DownlinkRefusal)
     /// Its up-link is for uplinks only.
     case unwanted
+    /// A script does not want it sent, and why.
+    case vetoed(String)
     /// It is on the air, or has been: the radio's clock at its first symbol, and which of the candidates it was.
     case transmitted(count: UInt64, candidate: Int)
     /// It was accepted, but the radio did not send it.
@@ -35,7 +37,7 @@ enum DownlinkFate: Sendable {
         switch self {
         case .accepted(let acceptance): DownlinkOutcome.accepted(acceptance).txpkAck
         case .refused(let refusal): DownlinkOutcome.refused(refusal).txpkAck
-        case .unwanted: GWMPTxpkAck(error: .unknown)
+        case .unwanted, .vetoed: GWMPTxpkAck(error: .unknown)
         case .transmitted, .failed: nil
         }
     }
@@ -46,6 +48,7 @@ enum DownlinkFate: Sendable {
         case .accepted: "waiting"
         case .refused(let refusal): refusal.rawValue
         case .unwanted: "uplink-only"
+        case .vetoed: "refused-by-script"
         case .transmitted: "sent"
         case .failed(let failure): failure.rawValue
         }

@@ -6,7 +6,7 @@ import DeviceProtocols
 /// JSON, so that a person can read what waits; the element of `rxpk` is the protocol's own.
 enum StoredFrame {
     static func encode(_ frame: ReceivedFrame) -> [UInt8] {
-        let rxpk = GWMPRxpk(frame.uplink).json
+        let rxpk = frame.rxpk.json
         let count = Int64(clamping: frame.uplink.count)
         return Array("{\"received\":\(frame.receivedAt.microseconds),\"count\":\(count),\"rxpk\":\(rxpk)}".utf8)
     }
@@ -23,6 +23,7 @@ enum StoredFrame {
         return ReceivedFrame(
             RadioUplink(rxpk, count: UInt64(count), receivedAt: .zero), receivedAt: UTCTime(microseconds: received),
             // A clock that was set back in between makes nothing young.
-            isLate: age < 0 || Duration.microseconds(age) > lateAfter, record: number)
+            isLate: age < 0 || Duration.microseconds(age) > lateAfter, record: number,
+            note: rxpk.meta["note"])
     }
 }

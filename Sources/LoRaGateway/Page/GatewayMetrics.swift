@@ -1,4 +1,5 @@
 import DeviceCore
+import DeviceLua
 import DeviceProtocols
 import DeviceTransport
 import NIOCore
@@ -7,13 +8,15 @@ import NIOCore
 struct GatewayMetrics {
     private let handle: GatewayHandle
     private let core: GatewayCore
+    private let scripts: GatewayScripts?
 
-    init(_ handle: GatewayHandle) {
+    init(_ handle: GatewayHandle, _ scripts: GatewayScripts?) {
         self.handle = handle
+        self.scripts = scripts
         core = handle.bound.value
     }
 
-    var all: [Metric] { radio + downlinks + uplinks + ways }
+    var all: [Metric] { radio + downlinks + uplinks + ways + asked }
 
     private var radio: [Metric] {
         let (status, counters, sieve) = (core.host.status, core.host.radio.counters, core.sieve.counters)
@@ -84,6 +87,21 @@ struct GatewayMetrics {
             }
         }
         return [Metric(.counter, "lora_link_events_total", "Events of the protocol.", label: "event", values)]
+    }
+
+    /// What scripts made of frames; nothing without scripts.
+    private var asked: [Metric] {
+        guard let gates = core.gates, let hooks = scripts?.hooks.counters else { return [] }
+        return [
+            Metric(
+                .counter, "lora_script_uplinks_total", "What scripts made of frames that were heard.", label: "answer",
+                gates.uplinks.counters.named.map { ($0.name, Double($0.value)) }),
+            Metric(
+                .counter, "lora_script_downlinks_total", "What scripts made of frames to send.", label: "answer",
+                gates.downlinks.counters.named.map { ($0.name, Double($0.value)) }),
+            Metric(
+                .counter, "lora_script_faults_total", "Functions of scripts that failed.", hooks.failed),
+        ]
     }
 
     /// A name within the quotes of a label.

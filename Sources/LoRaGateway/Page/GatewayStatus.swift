@@ -1,4 +1,5 @@
 import DeviceCore
+import DeviceLua
 import DeviceProtocols
 import DeviceSimulator
 import NIOCore
@@ -7,9 +8,11 @@ import NIOCore
 struct GatewayStatus {
     private let handle: GatewayHandle
     private let core: GatewayCore
+    private let scripts: GatewayScripts?
 
-    init(_ handle: GatewayHandle) {
+    init(_ handle: GatewayHandle, _ scripts: GatewayScripts?) {
         self.handle = handle
+        self.scripts = scripts
         core = handle.bound.value
     }
 
@@ -26,8 +29,28 @@ struct GatewayStatus {
         members.append(("downlinks", .array(history.downlinks.map(downlink))))
         members.append(("minutes", .array(history.minutes.map(minute))))
         members.append(("channels", .array(channels)))
+        if let scripts, let gates = core.gates {
+            members.append(("scripts", describe(scripts, gates)))
+        }
         if let devices = handle.virtual?.devices { members.append(("devices", .array(devices.map(device)))) }
         return JSONValue.object(JSONObject(members)).description
+    }
+
+    private func describe(_ scripts: GatewayScripts, _ gates: FrameGates) -> JSONValue {
+        [
+            "apps": .array(scripts.host.apps.map(app)),
+            "uplinks": object(gates.uplinks.counters.named.map { ($0.name, $0.value) }),
+            "downlinks": object(gates.downlinks.counters.named.map { ($0.name, $0.value) }),
+        ]
+    }
+
+    private func app(_ app: LuaApp) -> JSONValue {
+        let figures = app.statistics
+        return [
+            "name": .string(app.name), "state": .string(figures.state.name), "errors": integer(figures.errors),
+            "memory": .integer(Int64(figures.memory)),
+            "lastError": figures.recentErrors.last.map { .string("\($0.activity): \($0.message)".printable) } ?? .null,
+        ]
     }
 
     private func integer(_ value: UInt64) -> JSONValue { .integer(Int64(clamping: value)) }

@@ -31,7 +31,8 @@ struct GatewayParts {
         let region = RegionChoice.region(named: configuration.region, plan: configuration.plan)
         let eui =
             configuration.eui ?? (options.isSimulated ? nil : MachineEUI.make()) ?? GatewayEUI(0x0200_00FF_FE00_0001)
-        let plan = configuration.plan ?? RadioPlan(region ?? .eu868)
+        var plan = configuration.plan ?? RadioPlan(region ?? .eu868)
+        plan.listenBeforeTalk = Self.listening(configuration, plan, region)
         // Reports of a radio go to the core, which counts and limits them; it is made after the radio.
         let sink = Locked<NIOLoopBound<GatewayCore>?>(nil)
         let warn: @Sendable (String, String) -> Void = { [eventLoop] kind, message in
@@ -39,6 +40,8 @@ struct GatewayParts {
             eventLoop.execute { core.value.warn(kind, message) }
         }
         let radio = makeRadio(eui, warn)
+        let cannotListen = plan.listenBeforeTalk != nil && !radio.listensBeforeTalk
+        if cannotListen { plan.listenBeforeTalk = nil }
         var hostSettings = RadioHost.Settings()
         if radio is ForwarderRadio { hostSettings.standstill = .seconds(120) }
         let host = RadioHost(radio, plan: plan, settings: hostSettings, clock: clock, warn: warn)
@@ -53,16 +56,26 @@ struct GatewayParts {
         let adoptsPlan = configuration.plan == nil && configuration.region == nil
         let beacons = configuration.beacon.flatMap { BeaconPlan($0, position: position) }
         let report = report
+        // The built-in simulation has no lock on the directory, and sends nothing.
+        let dutyDirectory =
+            configuration.enforcesAirtime && options.source != .builtIn ? stateDirectory : nil
         do {
             let bound = try await eventLoop.submit { [eventLoop] in
                 let core = GatewayCore(
                     context: context, host: host, settings: settings, makeLink: Self.link, report: { report($0) })
                 core.position = position
                 core.adoptsPlan = adoptsPlan
+                if let dutyDirectory { core.keepDutyCycle(in: dutyDirectory) }
                 if let beacons { core.send(beacons) }
                 return NIOLoopBound(core, eventLoop: eventLoop)
             }.get()
             sink.withLock { $0 = bound }
+            if cannotListen {
+                warn(
+                    "lbt",
+                    "the region's law wants radios to listen before they talk, and \(radio.name) does not: set that up in "
+                        + "the vendor's forwarder, or write \"lbt\": false to say that it is not needed")
+            }
             return GatewayHandle(
                 bound: bound, eventLoop: eventLoop, host: host, eui: eui, region: region, clock: clock,
                 startedAt: clock.now, virtual: radio as? VirtualConcentrator)
@@ -71,11 +84,21 @@ struct GatewayParts {
         }
     }
 
+    /// What the files say of listening before talking, else what the region's law does.
+    static func listening(
+        _ configuration: GatewayConfiguration, _ plan: RadioPlan, _ region: Region?
+    ) -> ListenBeforeTalk? {
+        guard configuration.listensBeforeTalk ?? true else { return nil }
+        return plan.listenBeforeTalk
+            ?? (configuration.region ?? region?.name).flatMap { ListenBeforeTalk(regionNamed: $0) }
+    }
+
     private func makeRadio(_ eui: GatewayEUI, _ warn: @escaping @Sendable (String, String) -> Void) -> any Radio {
         switch options.isSimulated ? .virtual : configuration.radio ?? .virtual {
         case .virtual:
             var settings = VirtualConcentratorSettings()
             settings.seed = options.seed
+            settings.counterStart = options.counterStart
             settings.gpsTime = Self.gpsTime
             return VirtualConcentrator(
                 settings,

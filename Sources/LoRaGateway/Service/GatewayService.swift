@@ -1,4 +1,5 @@
 import DeviceCore
+import DeviceLua
 import DeviceProtocols
 import DeviceSimulator
 import DeviceTransport
@@ -49,6 +50,7 @@ struct GatewayService: Sendable {
         }
         defer { withExtendedLifetime(lock) {} }
         var configuration = try ServiceSettings(options).configuration()
+        let scripts = try scripts(configuration)
         let clock = DeviceClock(ContinuousClock())
         let server = options.source == .builtIn ? try await BuiltInServer.start(options, clock, eventLoop) : nil
         if let server { configuration.uplinks = [server.uplink(options.builtInProtocol)] }
@@ -60,6 +62,13 @@ struct GatewayService: Sendable {
         output.report(
             .started(core.eui, radio: core.host.radio.name, region: core.region?.name, files: configuration.files))
 
+        if let scripts {
+            try await scripts.start()
+            let names = scripts.host.apps.map(\.name).joined(separator: ", ")
+            output.report(.notice(names.isEmpty ? "No apps to run" : "Apps: \(names)"))
+            try? await eventLoop.submit { core.bound.value.ask(scripts.hooks) }.get()
+        }
+
         // The radio first: what it hears while names are looked up is not lost to up-links with a store.
         let radio = Task { [core] in
             await core.host.run(on: eventLoop) { batch in core.bound.value.received(batch) }
@@ -67,9 +76,10 @@ struct GatewayService: Sendable {
         let uplinks = configuration.uplinks
         try? await eventLoop.flatSubmit { core.bound.value.use(uplinks) }.get()
         let page: HTTPListener?
-        do throws(DeviceError) { page = try await startPage(core, configuration, eventLoop) } catch {
+        do throws(DeviceError) { page = try await startPage(core, configuration, scripts, eventLoop) } catch {
             radio.cancel()
             await radio.value
+            await scripts?.stop()
             throw error
         }
         notifier.send("READY=1", "STATUS=\(configuration.uplinks.count) up-links")
@@ -81,6 +91,7 @@ struct GatewayService: Sendable {
         await radio.value
         // What was heard before the radio stopped is handed over first, since the event loop keeps the order.
         try? await eventLoop.flatSubmit { core.bound.value.stop() }.get()
+        await scripts?.stop()
         if let server {
             output.report(.notice("Network server: \(await server.summary)"))
             await server.close()
@@ -92,6 +103,13 @@ struct GatewayService: Sendable {
         output.report(.ended(frames: frames, downlinks: downlinks, clock.now - start))
     }
 
+    /// The scripts of the command line, else those of the settings; nil for none, which then cost nothing.
+    private func scripts(_ configuration: GatewayConfiguration) throws(DeviceError) -> GatewayScripts? {
+        let sources = options.scripts.isUsed ? options.scripts : configuration.scripts
+        guard sources.isUsed else { return nil }
+        return try GatewayScripts(sources) { [output] in output.report($0) }
+    }
+
     private func report(_ events: [GatewayCore.Event]) {
         output.report(
             contentsOf: events.compactMap { event -> ServiceEvent? in
@@ -101,7 +119,8 @@ struct GatewayService: Sendable {
     }
 
     private func startPage(
-        _ core: GatewayHandle, _ configuration: GatewayConfiguration, _ eventLoop: any EventLoop
+        _ core: GatewayHandle, _ configuration: GatewayConfiguration, _ scripts: GatewayScripts?,
+        _ eventLoop: any EventLoop
     ) async throws(DeviceError) -> HTTPListener? {
         let wished = options.page ?? configuration.page
         guard let address = wished ?? (options.isSimulated ? ListenAddress(host: "127.0.0.1", port: 8090) : nil) else {
@@ -114,7 +133,7 @@ struct GatewayService: Sendable {
         }
         let access = address.isLoopback ? nil : try AccessToken.load()
         if let warning = access?.warning { output.report(.notice(warning.printable)) }
-        let routes = GatewayPages.routes(core)
+        let routes = GatewayPages.routes(core, scripts)
         let policy = HTTPAccessPolicy(
             names: HostName.ownNames.union(configuration.pageNames.map { $0.lowercased() }), token: access?.value)
         let logger = Logger(label: "page") { _ in SwiftLogNoOpLogHandler() }
@@ -166,7 +185,12 @@ struct GatewayService: Sendable {
         do throws(DeviceError) {
             let configuration = try ServiceSettings(options).configuration()
             try? await eventLoop.flatSubmit { core.bound.value.use(configuration.uplinks) }.get()
-            if let plan = configuration.plan { core.host.use(plan) }
+            if var plan = configuration.plan {
+                let region = RegionChoice.region(named: configuration.region, plan: plan)
+                plan.listenBeforeTalk =
+                    core.host.radio.listensBeforeTalk ? GatewayParts.listening(configuration, plan, region) : nil
+                core.host.use(plan)
+            }
             output.report(.reloaded(problem: nil))
         } catch {
             output.report(.reloaded(problem: "The settings were not taken, the old ones stay: \(error)"))

@@ -1,4 +1,5 @@
 import DeviceCore
+import DeviceLua
 import DeviceTransport
 
 /// The command line of a running gateway, checked.
@@ -19,6 +20,8 @@ struct GatewayServiceOptions: Sendable {
     /// Virtual devices around the virtual concentrator.
     var devices = 10
     var seed: UInt64 = 1
+    /// What the virtual concentrator's clock shows at its start, in microseconds.
+    var counterStart: UInt64 = 0
     /// How often each sends.
     var interval = Duration.seconds(30)
     /// The page; nil: as the settings say, and on loopback when simulated.
@@ -30,4 +33,6 @@ struct GatewayServiceOptions: Sendable {
     var isQuiet = false
     /// What the built-in server is spoken to by.
     var builtInProtocol = "gwmp"
+    /// Scripts of the command line, which are run instead of those that the settings name.
+    var scripts = ScriptSources()
 }

@@ -10,6 +10,8 @@ enum ServiceEvent: PrintableEvent {
     case radio(running: Bool, String)
     case reloaded(problem: String?)
     case notice(String)
+    /// A line that a script has written.
+    case script(app: String, text: String, isError: Bool)
     case dropped(UInt64)
     case ended(frames: UInt64, downlinks: UInt64, Duration)
 
@@ -29,6 +31,7 @@ enum ServiceEvent: PrintableEvent {
         case .radio(let running, let text): return running ? "\(text) runs" : text
         case .reloaded(let problem): return problem ?? "The settings were read again"
         case .notice(let text): return text
+        case .script(let app, let text, _): return "\(app): \(text.replacing("\t", with: "  ").printable)"
         case .dropped(let count): return "\(count) lines were not read in time and are lost"
         case .ended(let frames, let downlinks, let time):
             return "Ended after \(time.components.seconds) s. Frames: \(frames), sent: \(downlinks)."
@@ -50,6 +53,7 @@ enum ServiceEvent: PrintableEvent {
         let what = "down  \(frame.frequency)  \(frame.modulation)  \(frame.power) dBm  \(frame.payload.count) bytes"
         switch fate {
         case .refused(let refusal): return "\(what)  for \(name): refused, \(refusal)"
+        case .vetoed(let reason): return "\(what)  for \(name): refused by a script, \(reason.printable)"
         default: return "\(what)  for \(name): \(fate.word)"
         }
     }
@@ -85,6 +89,8 @@ enum ServiceEvent: PrintableEvent {
             members = ["event": "radio", "running": .bool(running), "message": .string(text)]
         case .reloaded(let problem): members = ["event": "reloaded", "problem": problem.map { .string($0) } ?? .null]
         case .notice(let text): members = ["event": "notice", "message": .string(text)]
+        case .script(let app, let text, let isError):
+            members = ["event": "trace", "app": .string(app), "text": .string(text), "isError": .bool(isError)]
         case .dropped(let count): members = ["event": "dropped", "lines": .integer(Int64(clamping: count))]
         case .ended(let frames, let downlinks, let time):
             members = [

@@ -1,18 +1,18 @@
-import DeviceCore
-import DeviceProtocols
+package import DeviceCore
+package import DeviceProtocols
 
 /// A small LoRaWAN network without I/O: frames of gateways in, frames for gateways out.
 ///
 /// It grants joins, acknowledges, echoes, and sends to devices of class C on its own. One gateway is enough for it: of
 /// a frame that several bring, the first counts.
-struct NetworkServerCore {
+package struct NetworkServerCore {
     private struct Join {
         var devNonce: UInt16
         var at: MonotonicTime
     }
 
-    let settings: NetworkServerSettings
-    private(set) var counters = NetworkServerCounters()
+    package let settings: NetworkServerSettings
+    package private(set) var counters = NetworkServerCounters()
     private let security: LoRaWANSecurity
     private let devices: [EUI64: LoRaWANDevice]
     private var sessions: [DevAddr: ServerSession] = [:]
@@ -32,7 +32,7 @@ struct NetworkServerCore {
     private static let copies = Duration.milliseconds(400)
 
     /// - Parameter joinNonce: the first one; a server that starts anew must not use one twice with a device.
-    init(_ settings: NetworkServerSettings, crypto: any Crypto, joinNonce: UInt32) {
+    package init(_ settings: NetworkServerSettings, crypto: any Crypto, joinNonce: UInt32) {
         self.settings = settings
         self.joinNonce = joinNonce
         security = LoRaWANSecurity(crypto)
@@ -50,7 +50,7 @@ struct NetworkServerCore {
     // MARK: Frames up
 
     /// Takes a frame.
-    mutating func receive(_ uplink: ServerUplink, at now: MonotonicTime) -> [ServerDownlink] {
+    package mutating func receive(_ uplink: ServerUplink, at now: MonotonicTime) -> [ServerDownlink] {
         counters.uplinks += 1
         do {
             switch try LoRaWANFrame(uplink.payload) {
@@ -208,7 +208,7 @@ struct NetworkServerCore {
     }
 
     /// Frames to devices of class C that are due; to be called once a second or so.
-    mutating func tick(at now: MonotonicTime) -> [ServerDownlink] {
+    package mutating func tick(at now: MonotonicTime) -> [ServerDownlink] {
         guard let interval = settings.classCInterval,
             let modulation = settings.region.modulation(settings.region.rx2DataRate)
         else { return [] }
@@ -238,7 +238,7 @@ struct NetworkServerCore {
     // MARK: What gateways tell
 
     /// A gateway has taken a frame, or refused it with a word.
-    mutating func report(refusal: String?) {
+    package mutating func report(refusal: String?) {
         guard let refusal else {
             counters.accepted += 1
             return

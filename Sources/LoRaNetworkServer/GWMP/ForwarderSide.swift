@@ -71,24 +71,7 @@ final class ForwarderSide: UDPReceiver {
     private func queue(_ downlink: ServerDownlink, _ address: SocketAddress) {
         token &+= 1
         var datagram = ByteBuffer()
-        datagram.writeGWMP(GWMPDatagram(token: token, content: .pullResp(Self.txpk(downlink))))
+        datagram.writeGWMP(GWMPDatagram(token: token, content: .pullResp(downlink.txpk)))
         pending.append(UDPDatagram(remoteAddress: address, data: datagram))
-    }
-
-    private static func txpk(_ downlink: ServerDownlink) -> GWMPTxpk {
-        let timing: GWMPTxpk.Timing =
-            switch downlink.slot {
-            case .first(.counter(let counter), let delay): .counter(counter &+ UInt32(delay) * 1_000_000)
-            case .second(.counter(let counter), let delay): .counter(counter &+ (UInt32(delay) + 1) * 1_000_000)
-            default: .immediately
-            }
-        var txpk = GWMPTxpk(
-            timing: timing, freq: downlink.frequency, powe: downlink.power, modulation: downlink.modulation,
-            codr: .fourFifths, ipol: true, payload: downlink.payload, ncrc: true)
-        if case .fsk = downlink.modulation {
-            txpk.codr = nil
-            txpk.fdev = 25_000
-        }
-        return txpk
     }
 }

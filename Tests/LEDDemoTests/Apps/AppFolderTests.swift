@@ -74,7 +74,7 @@ import Testing
             "--script", "a.xlua", "--script", "b.xlua", "--repl", "--script-pin", "4=pin16", "--pwm", "GPIO18=0:1",
         ])
         let options = try command.options().apps
-        #expect(options.scripts == ["a.xlua", "b.xlua"] && options.hasPrompt)
+        #expect(options.sources.scripts == ["a.xlua", "b.xlua"] && options.hasPrompt)
         #expect(options.pins.line(of: 4) == .pin(16))
         #expect(options.pwmOutputs["GPIO18"]?.channel == 1)
     }

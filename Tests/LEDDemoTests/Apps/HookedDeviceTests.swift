@@ -1,7 +1,7 @@
 import ClusterClient
 import DeviceCore
+import DeviceLua
 import DeviceProtocols
-import DeviceScripts
 import DeviceSimulator
 import NIOCore
 import Testing

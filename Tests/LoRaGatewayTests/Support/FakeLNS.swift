@@ -11,6 +11,7 @@ final class FakeLNS: Sendable {
         var heads: [String] = []
         var isAnsweringPings = true
         var refusal: String?
+        var address: String?
     }
 
     private let state = Locked(State())
@@ -25,9 +26,17 @@ final class FakeLNS: Sendable {
         "nocca":true,"nodc":true,"nodwell":true,"MuxTime":1700000000.5}
         """
 
-    static func start() async throws -> FakeLNS {
+    /// - Parameter tls: secures all connections.
+    static func start(tls: TLSServerContext? = nil) async throws -> FakeLNS {
         let fake = FakeLNS()
-        let server = try await FakeServer.start { [weak fake] connection in try await fake?.serve(connection) }
+        let server = try await FakeServer.start(
+            prepare: { channel in
+                guard let tls else { return }
+                try channel.pipeline.syncOperations.addHandler(
+                    try tls.makeHandler(client: "test", timeout: .seconds(30)) { _ in })
+            }
+        ) { [weak fake] connection in try await fake?.serve(connection) }
+        fake.state.withLock { $0.address = "\(tls == nil ? "ws://127.0.0.1" : "wss://localhost"):\(server.port)/mux" }
         fake.server.withLock { $0 = server }
         fake.ports.withLock { $0 = server.port }
         return fake
@@ -46,6 +55,9 @@ final class FakeLNS: Sendable {
     func answerPings(_ isAnswering: Bool) { state.withLock { $0.isAnsweringPings = isAnswering } }
     /// The discovery answers with that error.
     func refuse(_ error: String?) { state.withLock { $0.refusal = error } }
+
+    /// The discovery names that address.
+    func name(_ address: String) { state.withLock { $0.address = address } }
 
     /// Sends a message on the newest connection.
     func send(_ text: String) async throws {
@@ -77,7 +89,7 @@ final class FakeLNS: Sendable {
                 let error = state.withLock { $0.refusal }
                 let answer =
                     error.map { #"{"router":"aa55:5a00:0:101","error":"\#($0)"}"# }
-                    ?? #"{"router":"aa55:5a00:0:101","muxs":"::1","uri":"ws://127.0.0.1:\#(port)/mux"}"#
+                    ?? #"{"router":"aa55:5a00:0:101","muxs":"::1","uri":"\#(state.withLock { $0.address } ?? "")"}"#
                 try await connection.send(WebSocketBytes.frame(.text, ByteBuffer(string: answer), isMasked: false))
             case .text:
                 let text = String(buffer: payload)

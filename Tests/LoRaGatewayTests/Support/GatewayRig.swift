@@ -57,6 +57,7 @@ final class GatewayRig: Sendable {
         let core = try await loop.submit { [downlinks] in
             let core = GatewayCore(
                 context: context, host: host, settings: downlinks, makeLink: GatewayParts.link, report: log.add)
+            if enforcesAirtime, let state { core.keepDutyCycle(in: state) }
             return NIOLoopBound(core, eventLoop: loop)
         }.get()
         let rig = GatewayRig(radio: radio, core: core, host: host, loop: loop, log: log)
@@ -78,6 +79,11 @@ final class GatewayRig: Sendable {
     /// What was wrong, by kind.
     var warnings: [String: UInt64] { get async throws { try await get { $0.warnings } } }
     var lines: [GatewayCore.Event] { log.events }
+
+    /// What became of downlinks, in words, a step each.
+    var fates: [String] {
+        lines.compactMap { if case .downlink(_, let fate, _, _) = $0 { fate.word } else { nil } }
+    }
 
     func get<Value: Sendable>(_ read: @escaping @Sendable (GatewayCore) -> Value) async throws -> Value {
         try await loop.submit { [core] in read(core.value) }.get()

@@ -12,6 +12,8 @@ final class TestRadio: Radio, Sendable {
         var busyUntil: UInt64 = 0
         var failingStarts = 0
         var reference: RadioTimeReference?
+        var isBusy = false
+        var wasBusy = false
     }
 
     let name = "test radio"
@@ -54,6 +56,7 @@ final class TestRadio: Radio, Sendable {
             let count = downlink.count ?? now
             state.sent.append((downlink, Int64(count) - Int64(now)))
             state.counters.accepted += 1
+            state.wasBusy = state.isBusy
             state.busyUntil = count + TimeOnAir.microseconds(of: downlink)
         }
     }
@@ -62,6 +65,7 @@ final class TestRadio: Radio, Sendable {
         state.withLock { state in
             guard let last = state.sent.last?.frame, let count = last.count else { return .free }
             let now = clock(state)
+            if state.wasBusy, now >= count { return .channelBusy }
             return now < count ? .scheduled : now < state.busyUntil ? .emitting : .free
         }
     }
@@ -73,18 +77,27 @@ final class TestRadio: Radio, Sendable {
     /// Its clock stands still until the next start.
     func freeze() { state.withLock { state in state.frozenAt = clock(state) } }
 
+    /// Whether somebody else is on its channel when it listens.
+    func takeChannel(_ isTaken: Bool) { state.withLock { $0.isBusy = isTaken } }
+
     func failStarts(_ count: Int) { state.withLock { $0.failingStarts = count } }
 
-    /// Hears a data frame of DevAddr 01020304 with that counter.
+    /// Hears a data frame with that counter.
+    ///
+    /// - Parameter devAddr: highest byte first.
     @discardableResult
-    func hear(_ number: UInt16 = 0, crc: CRCStatus = .ok, size: Int = 4) -> RadioUplink {
+    func hear(
+        _ number: UInt16 = 0, crc: CRCStatus = .ok, size: Int = 4, devAddr: [UInt8] = [1, 2, 3, 4],
+        rssi: Double = -60.4
+    ) -> RadioUplink {
         let payload: [UInt8] =
-            [0x40, 4, 3, 2, 1, 0, UInt8(number & 255), UInt8(number >> 8), 1] + [UInt8](repeating: 0xAB, count: size)
+            [0x40] + devAddr.reversed() + [0, UInt8(number & 255), UInt8(number >> 8), 1]
+            + [UInt8](repeating: 0xAB, count: size)
             + [1, 2, 3, 4]
         var uplink = RadioUplink(
             count: now(), frequency: RadioFrequency(hertz: 868_100_000),
             modulation: .lora(LoRaDataRate(spreadingFactor: 7, bandwidth: 125)), codingRate: .fourFifths, crc: crc,
-            rssi: -60.4, snr: 7.25, payload: payload, receivedAt: .zero)
+            rssi: rssi, snr: 7.25, payload: payload, receivedAt: .zero)
         uplink.ifChain = 2
         state.withLock { state in
             state.counters.received += 1

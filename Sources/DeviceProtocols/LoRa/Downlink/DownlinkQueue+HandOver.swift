@@ -46,7 +46,7 @@ extension DownlinkQueue {
             guard first.start.subtractingClamped(now) >= settings.handOver.lowerBound else {
                 return .some(fail(chains[chain].removeFirst(), .missed))
             }
-            guard status(rfChain) == .free else { return nil }
+            guard [.free, .channelBusy].contains(status(rfChain)) else { return nil }
             chains[chain][0].state = .handedOver
             counters.handedOver += 1
             return .some(.transmit(id: first.id, first.frame))
@@ -57,6 +57,7 @@ extension DownlinkQueue {
             // A short frame has left the air already; nothing but a free sender is left to see.
             case (.free, true): break
             case (.scheduled, false): return nil
+            case (.channelBusy, _): return .some(fail(chains[chain].removeFirst(), .channelBusy))
             default: return .some(fail(chains[chain].removeFirst(), .notEmitted))
             }
             chains[chain][0].state = .onAir

@@ -13,6 +13,10 @@ extension DownlinkQueue {
         try checkModulation(&frame)
         let airtime = TimeOnAir.microseconds(of: frame)
         try checkLength(frame, airtime)
+        if let listening = settings.plan.listenBeforeTalk {
+            guard let channel = listening.channel(at: frame.frequency) else { throw .txFrequency }
+            guard airtime <= channel.longestFrame ?? .max else { throw .dwellTime }
+        }
         let eirp = power(&frame, asked: request.eirp, band: band, chain: chain)
 
         guard chains[Int(frame.rfChain)].count < settings.limit else { throw .queueFull }

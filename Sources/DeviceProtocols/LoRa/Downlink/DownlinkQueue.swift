@@ -32,8 +32,8 @@ public struct DownlinkQueue: Sendable {
     /// Time on air by band.
     public internal(set) var dutyCycle: DutyCycle
     /// Added to the radio's clock for ``dutyCycle``, so that a restarted radio does not begin a new hour. It wraps where
-    /// the new clock is ahead of the old one.
-    private var dutyOffset: UInt64 = 0
+    /// the new clock is ahead of the old one. At first two hours, so that there is room for what was sent before.
+    private var dutyOffset: UInt64 = 7_200_000_000
     /// For each RF chain, by start. Never overlapping; the first may be on the air.
     var chains: [[Entry]]
 
@@ -93,14 +93,24 @@ public struct DownlinkQueue: Sendable {
         return actions
     }
 
-    /// Judges by other settings from now on, of a radio that is started anew with them: what waits is dropped. What was
-    /// sent in the last hour stays counted while the region is the same.
+    /// Judges by other settings from now on. What waits is dropped when the radio's plan is another one, since the radio
+    /// is started anew with it, or when the region is: other rules hold there. What was sent in the last hour stays
+    /// counted while the region is the same.
     public mutating func use(_ settings: DownlinkSettings, now: UInt64) -> [DownlinkAction] {
+        defer { self.settings = settings }
+        guard settings.plan != self.settings.plan || settings.region != self.settings.region else { return [] }
         let actions = restart(last: now, now: now)
         if settings.region != self.settings.region { dutyCycle = DutyCycle(settings.region) }
-        self.settings = settings
         chains = settings.plan.rfChains.map { _ in [] }
         return actions
+    }
+
+    /// What was sent in the last hour and what is planned, for who keeps it beyond the program's end.
+    public func dutyRecords(now: UInt64) -> [DutyCycle.Record] { dutyCycle.records(at: dutyTime(now)) }
+
+    /// Counts what an earlier run of the program has sent.
+    public mutating func restoreDuty(_ records: [DutyCycle.Record], now: UInt64) {
+        dutyCycle.restore(records, at: dutyTime(now))
     }
 
     /// The radio refused what ``poll(now:status:)`` said to hand over.

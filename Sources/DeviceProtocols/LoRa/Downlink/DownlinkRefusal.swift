@@ -65,4 +65,6 @@ public enum DownlinkFailure: String, CaseIterable, Sendable {
     case notEmitted = "not-emitted"
     /// The radio was restarted.
     case restarted
+    /// The radio listened before it talked, and somebody else was on the channel.
+    case channelBusy = "channel-busy"
 }

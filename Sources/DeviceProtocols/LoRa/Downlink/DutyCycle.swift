@@ -47,8 +47,57 @@ public struct DutyCycle: Sendable {
 
     /// Counts a frame; its minute is that of its end.
     public mutating func add(_ airtime: UInt64, band: Int, at start: UInt64) {
+        add(airtime, band: band, inMinute: start.addingClamped(airtime) / Self.minute)
+    }
+
+    /// What was sent in a minute of a band, apart from any clock: for who keeps it beyond the program's end.
+    public struct Record: Hashable, Sendable {
+        /// The band's lowest frequency.
+        public var lowest: RadioFrequency
+        /// The first frequency above it.
+        public var end: RadioFrequency
+        /// How long ago the minute was; below 0 for what is planned.
+        public var minutesAgo: Int64
+        /// Microseconds on the air.
+        public var airtime: UInt64
+
+        /// Makes a record; ``DutyCycle/restore(_:at:)`` checks it.
+        public init(lowest: RadioFrequency, end: RadioFrequency, minutesAgo: Int64, airtime: UInt64) {
+            self.lowest = lowest
+            self.end = end
+            self.minutesAgo = minutesAgo
+            self.airtime = airtime
+        }
+    }
+
+    /// What was sent in the hour before that time, and what is planned after it.
+    public func records(at time: UInt64) -> [Record] {
+        let now = Int64(clamping: time / Self.minute)
+        return zip(bands, used).flatMap { band, slots in
+            slots.compactMap { slot -> Record? in
+                let ago = now - Int64(clamping: slot.minute)
+                guard slot.airtime > 0, Self.kept.contains(ago) else { return nil }
+                return Record(lowest: band.lowest, end: band.end, minutesAgo: ago, airtime: slot.airtime)
+            }
+        }
+    }
+
+    /// Counts what was sent before. Records of other bands, and of times that do not matter any more, count for nothing.
+    public mutating func restore(_ records: [Record], at time: UInt64) {
+        let now = Int64(clamping: time / Self.minute)
+        for record in records where Self.kept.contains(record.minutesAgo) {
+            guard let band = bands.firstIndex(where: { $0.lowest == record.lowest && $0.end == record.end }),
+                let minute = UInt64(exactly: now - record.minutesAgo)
+            else { continue }
+            add(min(record.airtime, Self.hour), band: band, inMinute: minute)
+        }
+    }
+
+    /// Minutes ago of what counts: an hour, a begun minute, and as far ahead as a frame can be planned.
+    private static let kept: ClosedRange<Int64> = -10...61
+
+    private mutating func add(_ airtime: UInt64, band: Int, inMinute minute: UInt64) {
         guard used.indices.contains(band), !used[band].isEmpty else { return }
-        let minute = start.addingClamped(airtime) / Self.minute
         let place = Int(minute % UInt64(Self.slots))
         if used[band][place].minute != minute { used[band][place] = Slot(minute: minute) }
         used[band][place].airtime = used[band][place].airtime.addingClamped(airtime)

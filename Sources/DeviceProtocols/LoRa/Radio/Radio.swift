@@ -13,6 +13,8 @@ public protocol Radio: AnyObject, Sendable {
     ///
     /// 10 to 60 ms for a concentrator of our own; more for one behind another forwarder, which has a queue itself.
     var handOver: ClosedRange<UInt64> { get }
+    /// Whether it can listen before it sends (``RadioPlan/listenBeforeTalk``). One that cannot leaves it out.
+    var listensBeforeTalk: Bool { get }
     /// What was heard, oldest first, for one reader, which takes whole batches with `takeAll`. It is one stream for all
     /// starts, and ``stop()`` does not end it. Bounded: what nobody read in time is counted in its `dropped`.
     var uplinks: BoundedStream<RadioUplink> { get }
@@ -45,4 +47,9 @@ public protocol Radio: AnyObject, Sendable {
     func transmitStatus(rfChain: UInt8) -> RadioTransmitStatus
     /// Takes back a frame that waits or is on the air; does nothing when there is none.
     func abortTransmit(rfChain: UInt8)
+}
+
+extension Radio {
+    /// It cannot.
+    public var listensBeforeTalk: Bool { false }
 }

@@ -16,6 +16,8 @@ public struct RadioCounters: Hashable, Sendable {
     public var transmitted: UInt64 = 0
     /// Frames that were taken and never went on the air: too late, overwritten by a later one, aborted.
     public var failed: UInt64 = 0
+    /// Of these, frames whose channel was taken (``ListenBeforeTalk``).
+    public var channelBusy: UInt64 = 0
     /// Starts that succeeded.
     public var starts: UInt64 = 0
     /// Calls to the hardware that failed.

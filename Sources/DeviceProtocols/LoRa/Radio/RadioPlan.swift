@@ -8,6 +8,8 @@ public struct RadioPlan: Hashable, Sendable {
     public var isPublic: Bool
     /// The antenna's gain in dBi less the cable's loss; subtracted from the power that a server asks for.
     public var antennaGain: Double
+    /// Whether and how it listens before it sends; nil: it does not.
+    public var listenBeforeTalk: ListenBeforeTalk?
 
     /// Makes a plan.
     public init(

@@ -4,6 +4,8 @@ public enum RadioTransmitStatus: Hashable, Sendable {
     case off
     /// It waits for a frame.
     case free
+    /// The same, and the last frame was not sent, because somebody else was on its channel (``ListenBeforeTalk``).
+    case channelBusy
     /// It has a frame and waits for its time.
     case scheduled
     /// A frame is on the air.

@@ -13,7 +13,7 @@ extension Region {
             }
         let name = "AS923-\((2...4).contains(group) ? group : 1)"
         return Region(
-            name, aliases: name == "AS923-1" ? ["AS923", "AS923JP", "AS1"] : [], 915_000_000...928_000_000,
+            name, aliases: name == "AS923-1" ? ["AS923", "AS923JP", "AS923-JP", "AS1"] : [], 915_000_000...928_000_000,
             [
                 .lora(12, 125, 59, dwell: 0), .lora(11, 125, 59, dwell: 0), .lora(10, 125, 123, dwell: 19),
                 .lora(9, 125, 123, dwell: 61), .lora(8, 125, 250, dwell: 133), .lora(7, 125, 250), .lora(7, 250, 250),

@@ -25,6 +25,8 @@ struct VirtualReceiver {
     /// Since when it hears without a break; nil while it does not.
     private var hearingSince: UInt64?
     private var silence = Silence.stopped
+    /// How long frames that are over are remembered, for who listens before talking.
+    private var memory: UInt64 = 0
 
     /// Why it does not hear.
     enum Silence {
@@ -46,6 +48,8 @@ struct VirtualReceiver {
         channels = plan.channels
         isPublic = plan.isPublic
         hearingSince = now
+        let scans = plan.listenBeforeTalk.map { $0.channels.map(\.scanTime) + [$0.scanTime] } ?? []
+        memory = UInt64(scans.max() ?? 0)
     }
 
     /// Hears again, after having sent.
@@ -116,7 +120,7 @@ struct VirtualReceiver {
     mutating func end(_ number: UInt64, random: inout SplitMix64) -> RadioUplink? {
         guard let entry = tracked[number] else { return nil }
         tracked[number]?.isOver = true
-        defer { forget() }
+        defer { forget(at: entry.frame.end) }
         guard let channel = entry.channel else { return nil }
         takenDemodulators -= 1
         let frame = entry.frame
@@ -170,9 +174,26 @@ struct VirtualReceiver {
     }
 
     /// Forgets frames that are over and overlap none that is not.
-    private mutating func forget() {
+    private mutating func forget(at now: UInt64) {
         let oldest = tracked.values.lazy.filter { !$0.isOver }.map(\.frame.start).min() ?? .max
-        tracked = tracked.filter { !$0.value.isOver || $0.value.frame.end > oldest }
+        let listening = now > memory ? now - memory : 0
+        tracked = tracked.filter {
+            !$0.value.isOver || $0.value.frame.end > oldest || memory > 0 && $0.value.frame.end > listening
+        }
+    }
+
+    /// What is heard on a channel during its scan time, in dBm.
+    func strength(on channel: ListenBeforeTalk.Channel, until now: UInt64) -> Double {
+        let width = Double(channel.bandwidth) * 1000
+        let from = now > channel.scanTime ? now - UInt64(channel.scanTime) : 0
+        return tracked.values.reduce(link.noise(bandwidth: width)) { strength, entry in
+            let frame = entry.frame
+            let distance = (Double(frame.frequency.hertz) - Double(channel.frequency.hertz)).magnitude
+            guard frame.start < now, frame.end > from,
+                distance < (RadioLink.bandwidth(frame.modulation) + width) / 2
+            else { return strength }
+            return Self.sum(strength, frame.strength)
+        }
     }
 
     /// Two strengths in dBm together.

@@ -19,13 +19,17 @@ struct VirtualTransmitter {
         var transmitRange: ClosedRange<RadioFrequency>
         var waiting: Frame?
         var emitting: Frame?
+        /// The last frame was not sent, because its channel was taken.
+        var wasBusy = false
     }
 
     private(set) var accepted: UInt64 = 0
     private(set) var refused: UInt64 = 0
     private(set) var transmitted: UInt64 = 0
     private(set) var failed: UInt64 = 0
+    private(set) var channelBusy: UInt64 = 0
     private(set) var handOver = VirtualHandOver()
+    private var listening: ListenBeforeTalk?
     private var chains: [UInt8: Chain] = [:]
     private var number: UInt64 = 0
 
@@ -34,6 +38,7 @@ struct VirtualTransmitter {
 
     mutating func start(_ plan: RadioPlan) {
         chains = [:]
+        listening = plan.listenBeforeTalk
         for (index, chain) in plan.rfChains.enumerated() {
             guard let number = UInt8(exactly: index), chain.isEnabled, let range = chain.transmitRange else { continue }
             chains[number] = Chain(transmitRange: range)
@@ -60,6 +65,7 @@ struct VirtualTransmitter {
         accepted += 1
         if chains[downlink.rfChain]?.waiting != nil { failed += 1 }
         chains[downlink.rfChain]?.waiting = nil
+        chains[downlink.rfChain]?.wasBusy = false
         let earliest = now + Self.startDelay
         if let start {
             handOver.add(lead: start > now ? start - now : 0)
@@ -89,6 +95,16 @@ struct VirtualTransmitter {
                 "\(downlink.frequency) is outside what RF chain \(downlink.rfChain) sends on, "
                     + "\(chain.transmitRange.lowerBound) to \(chain.transmitRange.upperBound)")
         }
+        if let listening {
+            guard let channel = listening.channel(at: downlink.frequency),
+                TimeOnAir.microseconds(of: downlink) <= channel.longestFrame ?? .max
+            else {
+                throw DeviceError(
+                    .invalidArgument,
+                    "a frame of that length on \(downlink.frequency) is not among the channels of LBT",
+                    hint: "Add the channel to lbt.channels, with a longer transmit_time_ms")
+            }
+        }
         guard downlink.payload.count <= 255 else {
             throw DeviceError(.invalidArgument, "\(downlink.payload.count) bytes do not fit into a frame of 255")
         }
@@ -96,6 +112,20 @@ struct VirtualTransmitter {
             throw DeviceError(
                 .busy, "RF chain \(downlink.rfChain) is sending", hint: "Hand over when its status is free")
         }
+    }
+
+    /// The frame that waits, by its number; nil when it was overwritten or aborted.
+    func waiting(_ chain: UInt8, _ number: UInt64) -> RadioDownlink? {
+        guard let frame = chains[chain]?.waiting, frame.number == number else { return nil }
+        return frame.downlink
+    }
+
+    /// The waiting frame's channel is taken: it is not sent.
+    mutating func giveUp(_ chain: UInt8) {
+        chains[chain]?.waiting = nil
+        chains[chain]?.wasBusy = true
+        failed += 1
+        channelBusy += 1
     }
 
     /// The waiting frame's time has come.
@@ -133,6 +163,7 @@ struct VirtualTransmitter {
     func status(_ chain: UInt8) -> RadioTransmitStatus {
         guard let state = chains[chain] else { return .off }
         if state.emitting != nil { return .emitting }
-        return state.waiting != nil ? .scheduled : .free
+        if state.waiting != nil { return .scheduled }
+        return state.wasBusy ? .channelBusy : .free
     }
 }

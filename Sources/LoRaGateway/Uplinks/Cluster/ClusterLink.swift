@@ -117,6 +117,7 @@ final class ClusterLink: ServerLink {
         for text in server.brokers { brokers.append(try BrokerURL(text)) }
         var configuration = SMQClientConfiguration(brokers: brokers, uid: Array("lora-\(context.eui)".utf8))
         configuration.information = "LoRa gateway \(context.eui)"
+        configuration.resolver = context.resolver
         configuration.tls = TLSClientConfiguration(trustRoots: server.authorities.map { .file($0) } ?? .system)
         if let certificate = server.certificate, let key = server.key {
             configuration.tls.identity = TLSIdentity(certificateFile: certificate, key: key)
@@ -230,7 +231,7 @@ final class ClusterLink: ServerLink {
         let state =
             switch fate {
             case .accepted: "accepted"
-            case .refused, .unwanted: "refused"
+            case .refused, .unwanted, .vetoed: "refused"
             case .transmitted: "sent"
             case .failed: "failed"
             }

@@ -8,7 +8,7 @@ enum ClusterMessages {
     /// - Parameter isLate: no broker was connected when it was heard.
     static func uplink(_ frame: ReceivedFrame, gateway: GatewayEUI, isLate: Bool) -> String {
         "{\"gateway\":\"\(gateway)\",\"received\":\"\(frame.receivedAt)\",\"late\":\(isLate),"
-            + "\"count\":\(frame.uplink.count),\"rxpk\":\(GWMPRxpk(frame.uplink).json)}"
+            + "\"count\":\(frame.uplink.count),\"rxpk\":\(frame.rxpk.json)}"
     }
 
     /// A frame to send: `{"id":…,"txpk":{…}}`, where `txpk` is that of PULL_RESP.

@@ -72,8 +72,10 @@ final class LNSConnector {
         var options = TCPConnector.Options()
         options.timeout = timeout
         options.unacknowledged = .seconds(8)
+        // What is in the headers is a secret: it goes over TLS or not at all.
         options.webSocket = .text(
-            headers: server.headers.compactMap(Self.header), limit: Self.messageLimit, hint: Self.hint)
+            headers: url.isSecure ? server.headers.compactMap(Self.header) : [], limit: Self.messageLimit,
+            hint: Self.hint)
         do throws(DeviceError) {
             if url.isSecure { options.tls = try secure() }
         } catch {
@@ -83,7 +85,7 @@ final class LNSConnector {
         let state = NIOLoopBoundBox(OpenState(opened, events), eventLoop: context.eventLoop)
         let connecting = TCPConnector.connect(
             to: endpoint, url: url, options: options, eventLoop: context.eventLoop, onChannel: { _ in },
-            onRefusal: { error in state.value.fail(error) },
+            onRefusal: { error in state.value.fail(Self.explained(error)) },
             install: { channel in
                 try channel.pipeline.syncOperations.addHandler(LNSHandler { event in state.value.take(event) })
                 state.value.succeed(channel)
@@ -91,8 +93,9 @@ final class LNSConnector {
         connecting.whenComplete { result in
             switch result {
             case .failure(let error):
-                state.value.fail(
-                    error as? DeviceError ?? DeviceError(.unavailable, "no connection to \(url)", cause: error))
+                let error =
+                    error as? DeviceError ?? DeviceError(.unavailable, "no connection to \(url)", cause: error)
+                state.value.fail(Self.explained(error))
             case .success(let channel):
                 // A connection that ends before it is a WebSocket.
                 channel.closeFuture.whenComplete { _ in
@@ -101,6 +104,24 @@ final class LNSConnector {
             }
         }
         return opened.futureResult
+    }
+
+    /// TLS's errors name the flags of other programs; here it is settings.
+    private static func explained(_ error: DeviceError) -> DeviceError {
+        guard let hint = error.hint else { return error }
+        var error = error
+        if hint.contains("(trustRoots)") {
+            error.hint =
+                "If you trust the server, put the certificate of its authority in a file and name it as \"ca\" of the "
+                + "up-link (Basics Station: tc.trust)"
+        } else if hint.contains("(--tls-certificate, --tls-key)") {
+            error.hint =
+                "Name this gateway's certificate as \"certificate\" and \"key\" of the up-link (Basics Station: tc.crt, "
+                + "tc.key)"
+        } else if hint.contains("(--tls-client-ca)") {
+            error.hint = "The server has to trust the authority that signed it"
+        }
+        return error
     }
 
     private func secure() throws(DeviceError) -> TLSClientContext {

@@ -124,7 +124,7 @@ final class LNSLink: ServerLink {
             switch result {
             case .success(let endpoints):
                 addresses = endpoints.count
-                connect(endpoints[...], url, next)
+                connect(endpoints[...], url, next, after: nil)
             case .failure(let error):
                 failed(
                     error as? DeviceError ?? DeviceError(.unavailable, "\(url.host) cannot be looked up", cause: error))
@@ -132,9 +132,12 @@ final class LNSLink: ServerLink {
         }
     }
 
-    private func connect(_ endpoints: ArraySlice<Endpoint>, _ url: BrokerURL, _ next: Phase) {
+    /// - Parameter last: what was wrong with the address before.
+    private func connect(
+        _ endpoints: ArraySlice<Endpoint>, _ url: BrokerURL, _ next: Phase, after last: DeviceError?
+    ) {
         guard let endpoint = endpoints.first else {
-            return failed(DeviceError(.unavailable, problem ?? "no address of \(url.host) answers"))
+            return failed(last ?? DeviceError(.unavailable, "no address of \(url.host) answers"))
         }
         phase = next
         self.endpoint = endpoint
@@ -153,8 +156,10 @@ final class LNSLink: ServerLink {
             switch result {
             case .success(let channel): opened(channel, next)
             case .failure(let error):
-                problem = (error as? DeviceError)?.message ?? "\(error)"
-                connect(endpoints.dropFirst(), url, next)
+                let error =
+                    error as? DeviceError ?? DeviceError(.unavailable, "no connection to \(url)", cause: error)
+                problem = error.message
+                connect(endpoints.dropFirst(), url, next, after: error)
             }
         }
     }
@@ -232,6 +237,19 @@ final class LNSLink: ServerLink {
         if !frames.isEmpty { owner.missed(frames) }
     }
 
+    /// How long the next attempt may be away at most.
+    ///
+    /// - Parameters:
+    ///   - failures: attempts that failed since the server was up.
+    ///   - outage: since the first of them.
+    static func longestWait(_ code: DeviceError.Code, failures: Int, outage: Duration) -> Duration {
+        switch code {
+        // A server that says no will say so again.
+        case .refused, .permission, .certificate, .configuration: min(.seconds(60), .seconds(5 * failures))
+        default: outage < .seconds(120) ? .milliseconds(800) : .seconds(30)
+        }
+    }
+
     /// Tries again later: within a second for two minutes, then more seldom; always after a random part of the time,
     /// so that many gateways do not come back at once.
     private func failed(_ error: DeviceError) {
@@ -250,13 +268,9 @@ final class LNSLink: ServerLink {
         if failures > 1 || error.code == .refused || error.code == .certificate || error.code == .permission {
             owner.warn("connect", error.description)
         }
-        let ceiling: Duration =
-            switch error.code {
-            // A server that says no will say so again.
-            case .refused, .permission, .certificate, .configuration: min(.seconds(60), .seconds(5 * failures))
-            default: now - since < .seconds(120) ? .milliseconds(800) : .seconds(30)
-            }
-        let wait = ceiling * Double.random(in: 0.1...1, using: &random)
+        let wait =
+            Self.longestWait(error.code, failures: failures, outage: now - since)
+            * Double.random(in: 0.1...1, using: &random)
         retry = context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.wholeNanoseconds)) {
             [weak self] in
             self?.discover()

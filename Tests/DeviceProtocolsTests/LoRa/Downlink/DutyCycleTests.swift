@@ -111,6 +111,9 @@ import Testing
         bench.request(.count(bench.now + 1_000_000), id: 31)
         var settings = Bench.settings()
         settings.limit = 1
+        // The radio goes on as it is, and so does what waits.
+        #expect(bench.queue.use(settings, now: bench.now) == [] && bench.queue.count == 1)
+        settings.plan.antennaGain = 2
         #expect(bench.queue.use(settings, now: bench.now) == [.failed(id: 31, .restarted)])
         #expect(bench.request(.immediately, id: 32, frame).refusal == .dutyCycle)
         #expect(bench.request(.immediately, id: 33).acceptance != nil)
@@ -121,6 +124,56 @@ import Testing
         #expect(bench.queue.dutyCycleUse(band: 0, now: bench.now) == nil)
         _ = bench.queue.use(Bench.settings(), now: bench.now)
         #expect(bench.request(.immediately, id: 35, frame).acceptance != nil)
+    }
+
+    /// What a program has sent counts for the one that runs after it, whatever the radio's clock shows then.
+    @Test(arguments: [0, 5, (1 << 32) - 1, 1 << 50] as [UInt64])
+    func recordsOutliveTheProgram(_ newClock: UInt64) {
+        var bench = Bench(Bench.settings())
+        let frame = Bench.frame(12, bytes: 17, hertz: 868_100_000)
+        for id in 0..<UInt64(31) {
+            bench.request(.immediately, id: id, frame)
+            bench.run(until: bench.now + 10_000_000)
+        }
+        var records = bench.queue.dutyRecords(now: bench.now)
+        #expect(records.reduce(0) { $0 + $1.airtime } == bench.queue.counters.airtime)
+        var next = Bench(Bench.settings(), now: newClock)
+        next.queue.restoreDuty(records, now: next.now)
+        #expect(next.queue.dutyCycleUse(band: 2, now: next.now) == 994)
+        #expect(next.request(.immediately, id: 1, frame).refusal == .dutyCycle)
+        #expect(next.queue.dutyRecords(now: next.now).reduce(0) { $0 + $1.airtime } == bench.queue.counters.airtime)
+        next.now += 3_780_000_000
+        #expect(next.request(.immediately, id: 2, frame).acceptance != nil)
+
+        // Half an hour later, and too late to matter.
+        for (minutes, use) in [(Int64(30), UInt64(994)), (62, 0)] {
+            records = bench.queue.dutyRecords(now: bench.now).map { record in
+                var record = record
+                record.minutesAgo += minutes
+                return record
+            }
+            var later = Bench(Bench.settings(), now: newClock)
+            later.queue.restoreDuty(records, now: later.now)
+            #expect(later.queue.dutyCycleUse(band: 2, now: later.now) == use)
+        }
+    }
+
+    @Test func recordsFromOutsideDoNotTrap() {
+        let lowest = RadioFrequency(hertz: 868_000_000)
+        let end = RadioFrequency(hertz: 868_600_000)
+        for time: UInt64 in [0, 1, .max] {
+            var duty = DutyCycle(.eu868)
+            for minutes in [Int64.min, -11, -10, 0, 61, 62, .max] {
+                for airtime: UInt64 in [0, 1, .max] {
+                    for (lowest, end) in [(lowest, end), (end, lowest), (lowest, lowest)] {
+                        duty.restore(
+                            [.init(lowest: lowest, end: end, minutesAgo: minutes, airtime: airtime)], at: time)
+                    }
+                }
+            }
+            _ = duty.records(at: time)
+            _ = duty.allows(1, band: 2, at: time)
+        }
     }
 
     /// Frames planned in any order: no hour at all has more than its share.

@@ -1,6 +1,4 @@
 import DeviceCore
-public import DeviceLua
-
 /// The object of `require"device".on(name, function)`.
 final class HookResource: LuaResource {
     static let luaClass = LuaClass(

@@ -1,7 +1,7 @@
 import DeviceCore
 
 /// The first of several values, for one who waits.
-final class OneShot<Value: Sendable>: Sendable {
+package final class OneShot<Value: Sendable>: Sendable {
     private enum State {
         case nothing
         case waiting(CheckedContinuation<Value, Never>)
@@ -10,8 +10,10 @@ final class OneShot<Value: Sendable>: Sendable {
     }
     private let state = Locked(State.nothing)
 
+    package init() {}
+
     /// Waits for the value; to be called once.
-    func value() async -> Value {
+    package func value() async -> Value {
         await withCheckedContinuation { continuation in
             let value: Value? = state.withLock { state in
                 if case .decided(let value) = state {
@@ -26,7 +28,7 @@ final class OneShot<Value: Sendable>: Sendable {
     }
 
     /// Gives the value; later ones count for nothing.
-    func decide(_ value: Value) {
+    package func decide(_ value: Value) {
         let waiting: CheckedContinuation<Value, Never>? = state.withLock { state in
             switch state {
             case .nothing:

@@ -1,12 +1,11 @@
-import DeviceCore
 import Glibc
 
 /// Files that are there whole or not at all.
-enum AtomicFile {
+package enum AtomicFile {
     /// Writes a text beside the file, brings it to the disk, and gives it the file's name.
     ///
     /// - Throws: `io` that names the file and what the system said.
-    static func write(_ text: String, to path: String) throws(DeviceError) {
+    package static func write(_ text: String, to path: String) throws(DeviceError) {
         let temporary = "\(path).\(getpid()).tmp"
         let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard file >= 0 else { throw failure(path) }

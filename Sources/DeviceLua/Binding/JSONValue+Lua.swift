@@ -1,10 +1,9 @@
-import DeviceCore
-import DeviceLua
+package import DeviceCore
 
 extension JSONValue {
     /// What a script's value is as JSON: a table with 1, 2, 3... is an array, any other an object. Throws for what JSON
     /// has no place for.
-    init(_ value: LuaValue) throws {
+    package init(_ value: LuaValue) throws {
         switch value {
         case .nil: self = .null
         case .boolean(let value): self = .bool(value)
@@ -39,7 +38,7 @@ extension JSONValue {
 
 extension LuaValue {
     /// What JSON is for a script; null is nil.
-    init(_ value: JSONValue) {
+    package init(_ value: JSONValue) {
         switch value {
         case .null: self = .nil
         case .bool(let value): self = .boolean(value)

@@ -1,5 +1,3 @@
-public import DeviceLua
-
 /// `require"device"`: what scripts see and change of the device itself.
 public struct ScriptDevice: Sendable {
     /// An LED of the device, for scripts.

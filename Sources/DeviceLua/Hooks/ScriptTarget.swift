@@ -1,28 +1,27 @@
 import DeviceCore
-import DeviceLua
 
 /// Calls what an object of a script keeps, from any thread.
 ///
 /// The object is named after it was made, because what calls is often begun while it is made; calls before that are
 /// dropped: no script has the object yet.
-final class ScriptTarget: Sendable {
+package final class ScriptTarget: Sendable {
     private let app: LuaApp
     private let object = Locked<LuaObject?>(nil)
     private let activity: String
 
-    init(_ context: LuaContext, activity: String) {
+    package init(_ context: LuaContext, activity: String) {
         app = context.app
         self.activity = activity
     }
 
-    func name(_ object: LuaObject) { self.object.withLock { $0 = object } }
+    package func name(_ object: LuaObject) { self.object.withLock { $0 = object } }
 
     /// Calls the function that is kept under a name; nothing happens where there is none.
     ///
     /// - Parameters:
     ///   - closesOnError: an error in the function closes the object after it was reported, as in Xedge32.
     ///   - done: called when the function has ended, or was not called.
-    func call(
+    package func call(
         _ member: String, _ arguments: [LuaValue], closesOnError: Bool = false,
         done: (@Sendable (LuaEnd?) -> Void)? = nil
     ) {
@@ -45,7 +44,8 @@ final class ScriptTarget: Sendable {
     }
 
     /// The same, and waits for the end of the function; nil also when the task is cancelled.
-    func callAndWait(_ member: String, _ arguments: [LuaValue], closesOnError: Bool = false) async -> LuaAnswer {
+    package func callAndWait(_ member: String, _ arguments: [LuaValue], closesOnError: Bool = false) async -> LuaAnswer
+    {
         let answer = OneShot<LuaAnswer>()
         return await withTaskCancellationHandler {
             call(member, arguments, closesOnError: closesOnError) { end in
@@ -59,7 +59,7 @@ final class ScriptTarget: Sendable {
 }
 
 /// What a function of a script returned, or that it did not.
-enum LuaAnswer: Sendable {
+package enum LuaAnswer: Sendable {
     case returned([LuaValue])
     case none
 }
