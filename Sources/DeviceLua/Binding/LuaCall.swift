@@ -210,7 +210,7 @@ public struct LuaCall {
     // MARK: Waiting
 
     /// Whether the script can wait here. It cannot in a sort's comparison, a metamethod or a pattern's callback.
-    public var canWait: Bool { raw.pointee.can_wait != 0 }
+    public var canWait: Bool { clua_can_wait(raw) != 0 }
 
     /// Suspends the calling script, not the app, until the waiter is resumed.
     ///
