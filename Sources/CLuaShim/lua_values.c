@@ -205,6 +205,11 @@ int clua_call_host(lua_State *L, uint32_t number) {
     clua_value arguments[CLUA_MAX_ARGUMENTS];
     size_t bytes = 0;
     for (int i = 0; i < count; i++) {
+        if (lua_isinteger(L, i + 1)) {
+            // The usual kind, without looking for another.
+            arguments[i] = (clua_value){.type = CLUA_INTEGER, .integer = lua_tointegerx(L, i + 1, NULL)};
+            continue;
+        }
         clua_to_value(L, i + 1, &arguments[i]);
         if (arguments[i].type == CLUA_STRING || arguments[i].type == CLUA_BYTEARRAY) bytes += arguments[i].count;
     }

@@ -3,8 +3,9 @@ import CLuaShim
 /// One call of a host function: its arguments, counted from 0, and what it may answer. Valid until the function
 /// returns; not to be kept.
 public struct LuaCall {
+    // safe: the call is over before the context goes. Counting references would be a fifth of a short call.
     /// The app whose script calls.
-    public let context: LuaContext
+    public unowned(unsafe) let context: LuaContext
     let raw: UnsafePointer<clua_call>
 
     /// How many arguments there are.
