@@ -142,8 +142,8 @@ let package = Package(
         .executableTarget(
             name: "device-fleet",
             dependencies: [
-                "ClusterClient", "DeviceCore", "DeviceProtocols", "DeviceSimulator", "DeviceTransport", "Outbox",
-                nioCore, nioPosix, logging, signals, arguments,
+                "ClusterClient", "DeviceCore", "DeviceLua", "DeviceProtocols", "DeviceScripts", "DeviceSimulator",
+                "DeviceTransport", "Outbox", nioCore, nioPosix, logging, signals, arguments,
             ],
             swiftSettings: strict),
 
@@ -207,12 +207,16 @@ let package = Package(
         .testTarget(
             name: "DeviceScriptsTests",
             dependencies: [
-                "ClusterClient", "DeviceCore", "DeviceLua", "DeviceProtocols", "DeviceScripts", "DeviceSDK",
-                "DeviceSimulator", "DeviceTransport", "SMQBroker", "TestSupport", nioCore, nioPosix, logging,
+                "smq-broker", "ClusterClient", "DeviceCore", "DeviceLua", "DeviceProtocols", "DeviceScripts",
+                "DeviceSDK", "DeviceSimulator", "DeviceTransport", "SMQBroker", "TestSupport", nioCore, nioPosix,
+                logging,
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "DeviceLuaTests", dependencies: ["CLuaShim", "DeviceLua", "DeviceCore", "LuaMutator", "TestSupport"],
+            name: "DeviceLuaTests",
+            dependencies: [
+                "CLuaShim", "DeviceLua", "DeviceCore", "DeviceScripts", "DeviceSimulator", "LuaMutator", "TestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "DeviceProtocolsTests", dependencies: ["DeviceProtocols", "DeviceTransport", "DeviceCore", nioCore],

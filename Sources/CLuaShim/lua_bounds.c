@@ -321,60 +321,134 @@ static void replace(lua_State *L, clua *host, const replacement *list) {
         lua_setfield(L, -2, list->name);
     }
 }
-static void open(lua_State *L, clua *host, lua_CFunction library, const char *name, const replacement *list) {
+// Pushes a library, with the replacements in it.
+static void make(lua_State *L, lua_CFunction library, const char *name, const replacement *list) {
     lua_pushcfunction(L, library);
     lua_pushstring(L, name);
     lua_call(L, 1, 1);
-    replace(L, host, list);
-    lua_setglobal(L, name);
+    replace(L, clua_of(L), list);
 }
 
-void clua_open_bounds(lua_State *L, clua *host) {
+static void make_string(lua_State *L) {
     static const replacement strings[] = {
         {"rep", string_rep, ORIGINAL_REP},          {"sub", string_sub, ORIGINAL_SUB},
         {"byte", string_byte, ORIGINAL_BYTE},       {"char", string_char, ORIGINAL_CHAR},
         {"format", string_format, ORIGINAL_FORMAT}, {"lower", string_lower, ORIGINAL_LOWER},
         {"upper", string_upper, ORIGINAL_UPPER},    {"reverse", string_reverse, ORIGINAL_REVERSE},
         {NULL, NULL, 0}};
-    static const replacement tables[] = {
-        {"concat", table_concat, ORIGINAL_CONCAT}, {"insert", table_insert, ORIGINAL_INSERT},
-        {"remove", table_remove, ORIGINAL_REMOVE}, {"move", table_move, ORIGINAL_MOVE},
-        {"unpack", table_unpack, ORIGINAL_UNPACK}, {"sort", table_sort, ORIGINAL_SORT},
-        {NULL, NULL, 0}};
-    static const replacement numbers[] = {{"tointeger", math_tointeger, ORIGINAL_TOINTEGER},
-                                          {"random", math_random, ORIGINAL_COUNT},
-                                          {"randomseed", math_randomseed, ORIGINAL_COUNT},
-                                          {NULL, NULL, 0}};
-    static const replacement utf8[] = {
-        {"char", utf8_char, ORIGINAL_UTF8CHAR},       {"offset", utf8_offset, ORIGINAL_UTF8OFFSET},
-        {"len", utf8_len, ORIGINAL_UTF8LEN},          {"codepoint", utf8_codepoint, ORIGINAL_UTF8CODEPOINT},
-        {NULL, NULL, 0}};
-    open(L, host, luaopen_string, "string", strings);
-    open(L, host, luaopen_table, "table", tables);
-    open(L, host, luaopen_math, "math", numbers);
-    open(L, host, luaopen_utf8, "utf8", utf8);
-
-    lua_getglobal(L, "string");
+    make(L, luaopen_string, "string", strings);
     lua_pushnil(L);
     lua_setfield(L, -2, "dump");
     lua_pushliteral(L, "");
     lua_getmetatable(L, -1);
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");
-    lua_settop(L, 0);
-
-    lua_pushcfunction(L, luaopen_os);
-    lua_call(L, 0, 1);
-    lua_createtable(L, 0, 4);
-    static const char *const kept[] = {"clock", "difftime", "date", "time"};
-    for (int i = 0; i < 4; i++) {
-        lua_getfield(L, 1, kept[i]);
-        lua_setfield(L, 2, kept[i]);
-    }
+    lua_pop(L, 2);
+}
+static void make_table(lua_State *L) {
+    static const replacement tables[] = {
+        {"concat", table_concat, ORIGINAL_CONCAT}, {"insert", table_insert, ORIGINAL_INSERT},
+        {"remove", table_remove, ORIGINAL_REMOVE}, {"move", table_move, ORIGINAL_MOVE},
+        {"unpack", table_unpack, ORIGINAL_UNPACK}, {"sort", table_sort, ORIGINAL_SORT},
+        {NULL, NULL, 0}};
+    make(L, luaopen_table, "table", tables);
+}
+static void make_math(lua_State *L) {
+    static const replacement numbers[] = {{"tointeger", math_tointeger, ORIGINAL_TOINTEGER},
+                                          {"random", math_random, ORIGINAL_COUNT},
+                                          {"randomseed", math_randomseed, ORIGINAL_COUNT},
+                                          {NULL, NULL, 0}};
+    make(L, luaopen_math, "math", numbers);
+}
+static void make_utf8(lua_State *L) {
+    static const replacement utf8[] = {
+        {"char", utf8_char, ORIGINAL_UTF8CHAR},       {"offset", utf8_offset, ORIGINAL_UTF8OFFSET},
+        {"len", utf8_len, ORIGINAL_UTF8LEN},          {"codepoint", utf8_codepoint, ORIGINAL_UTF8CODEPOINT},
+        {NULL, NULL, 0}};
+    make(L, luaopen_utf8, "utf8", utf8);
+}
+static void make_os(lua_State *L) {
     static const replacement times[] = {
         {"date", os_date, ORIGINAL_DATE}, {"time", os_time, ORIGINAL_TIME}, {NULL, NULL, 0}};
-    replace(L, host, times);
-    lua_setglobal(L, "os");
+    static const char *const kept[] = {"clock", "difftime", "date", "time"};
+    make(L, luaopen_os, "os", times);
+    lua_createtable(L, 0, 4);
+    for (int i = 0; i < 4; i++) {
+        lua_getfield(L, -2, kept[i]);
+        lua_setfield(L, -2, kept[i]);
+    }
+    lua_remove(L, -2);
+}
+
+// ---- Libraries that wait for their first use: most scripts use few, and each takes a kilobyte or two ----
+
+static const struct {
+    const char *name;
+    void (*make)(lua_State *L);
+} waiting_libraries[] = {
+    {"table", make_table}, {"math", make_math}, {"utf8", make_utf8}, {"os", make_os}, {"coroutine", clua_make_coroutines},
+};
+enum { WAITING_LIBRARIES = sizeof waiting_libraries / sizeof *waiting_libraries };
+// Its address is the key under which a table has the number of the library that it is to become.
+static const char waiting_mark;
+
+void clua_fill_library(lua_State *L, int table) {
+    int which = lua_rawgetp(L, table, &waiting_mark) == LUA_TNUMBER ? (int)lua_tointegerx(L, -1, NULL) : -1;
+    lua_pop(L, 1);
+    if (which < 0 || which >= WAITING_LIBRARIES) return;
+    luaL_checkstack(L, 8, NULL);
+    waiting_libraries[which].make(L);
+    for (lua_pushnil(L); lua_next(L, -2);) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, table);
+    }
+    lua_pop(L, 1);
+    lua_pushnil(L);
+    lua_rawsetp(L, table, &waiting_mark);
+    lua_pushnil(L);
+    lua_setmetatable(L, table);
+}
+
+static int fill_and_get(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    clua_fill_library(L, 1);
+    lua_settop(L, 2);
+    lua_rawget(L, 1);
+    return 1;
+}
+static int fill_and_set(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    clua_fill_library(L, 1);
+    lua_settop(L, 3);
+    lua_rawset(L, 1);
+    return 0;
+}
+static int fill_and_list(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    clua_fill_library(L, 1);
+    lua_settop(L, 1);
+    lua_getglobal(L, "next");
+    lua_insert(L, 1);
+    return 2;
+}
+
+void clua_open_bounds(lua_State *L) {
+    make_string(L);
+    lua_setglobal(L, "string");
+
+    lua_createtable(L, 0, 3);
+    static const luaL_Reg filling[] = {
+        {"__index", fill_and_get}, {"__newindex", fill_and_set}, {"__pairs", fill_and_list}, {NULL, NULL}};
+    luaL_setfuncs(L, filling, 0);
+    for (int i = 0; i < WAITING_LIBRARIES; i++) {
+        lua_createtable(L, 0, 1);
+        lua_pushinteger(L, i);
+        lua_rawsetp(L, -2, &waiting_mark);
+        lua_pushvalue(L, -2);
+        lua_setmetatable(L, -2);
+        lua_setglobal(L, waiting_libraries[i].name);
+    }
     lua_settop(L, 0);
 
     lua_pushcfunction(L, base_select);

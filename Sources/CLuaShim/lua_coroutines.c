@@ -132,10 +132,10 @@ static int close(lua_State *L) {
     return 2;
 }
 
-void clua_open_coroutines(lua_State *L) {
+// Pushes the library.
+void clua_make_coroutines(lua_State *L) {
     lua_pushcfunction(L, luaopen_coroutine);
     lua_call(L, 0, 1);
     static const luaL_Reg replaced[] = {{"resume", resume}, {"wrap", wrap}, {"close", close}, {NULL, NULL}};
     luaL_setfuncs(L, replaced, 0);
-    lua_setglobal(L, "coroutine");
 }

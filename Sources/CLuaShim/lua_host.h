@@ -13,6 +13,12 @@ enum { ORIGINAL_REP, ORIGINAL_SUB, ORIGINAL_BYTE, ORIGINAL_CHAR, ORIGINAL_FORMAT
        ORIGINAL_UTF8OFFSET, ORIGINAL_UTF8CODEPOINT, ORIGINAL_UTF8LEN, ORIGINAL_DATE, ORIGINAL_TIME, ORIGINAL_SELECT,
        ORIGINAL_LOWER, ORIGINAL_UPPER, ORIGINAL_REVERSE, ORIGINAL_SETMETATABLE, ORIGINAL_COUNT };
 
+// What is told of an error. Apart, because an app that does well needs no room for it.
+typedef struct {
+    char error[1024];
+    char trace[CLUA_TRACE_SIZE];
+} clua_failure;
+
 struct clua {
     lua_State *L;
     clua_callback callback;
@@ -35,14 +41,15 @@ struct clua {
     int64_t used_ns;
     atomic_int interrupted;
 
+    int64_t walked;  // members of tables that the host has looked at in this call
+
     lua_State *waiting;  // the coroutine in which a host function waits
     int blocked;         // coroutines on the stack that were resumed by what cannot yield
     lua_State *last;     // where the results of the last activation lie
     int last_first, last_count;
     int last_thread;
     int yielded_true;
-    char error[1024];
-    char trace[CLUA_TRACE_SIZE];
+    clua_failure *failure;  // of the last error, until something runs again; NULL without one, or without memory
 
     // Handles of objects that are gone, and of those that are about to be made. Room is made before an object is.
     int64_t *released, *fresh;
@@ -89,7 +96,9 @@ void clua_push_host(lua_State *L, uint32_t number);
 int clua_call_host(lua_State *L, uint32_t number);
 
 void clua_open_base(lua_State *L, clua *host);
-void clua_open_bounds(lua_State *L, clua *host);
+void clua_open_bounds(lua_State *L);
+// Makes a table what it is to become, where it is a library that waits for its first use.
+void clua_fill_library(lua_State *L, int table);
 void clua_open_patterns(lua_State *L);
 void clua_open_bytearray(lua_State *L);
 int clua_open_bytearray_table(lua_State *L);
@@ -97,7 +106,7 @@ void clua_push_built_in(lua_State *L, int64_t number);
 int clua_format(lua_State *L);
 int clua_h2n(lua_State *L);
 int clua_n2h(lua_State *L);
-void clua_open_coroutines(lua_State *L);
+void clua_make_coroutines(lua_State *L);
 void *clua_bytearray(lua_State *L, int index, size_t *count);
 void clua_push_bytearray(lua_State *L, const char *bytes, size_t count);
 int clua_sweep(lua_State *L);

@@ -158,7 +158,7 @@ int clua_class(clua *host, uint32_t number, const char *name, int flags) {
 
 static int room(int64_t **list, int *capacity, int64_t needed) {
     if (needed <= *capacity) return 0;
-    int64_t wanted = *capacity ? (int64_t)*capacity * 2 : 16;
+    int64_t wanted = *capacity ? (int64_t)*capacity * 2 : 4;
     while (wanted < needed) wanted *= 2;
     int64_t *larger = realloc(*list, (size_t)wanted * sizeof **list);
     if (!larger) return -1;
@@ -276,6 +276,7 @@ static void add_finalizer(lua_State *L, int index) {
 int clua_setmetatable(lua_State *L) {
     clua *host = clua_of(L);
     lua_settop(L, 2);
+    if (lua_type(L, 1) == LUA_TTABLE) clua_fill_library(L, 1);
     if (lua_type(L, 1) != LUA_TTABLE || lua_type(L, 2) != LUA_TTABLE) return host->original[ORIGINAL_SETMETATABLE](L);
     lua_pushliteral(L, "__gc");
     if (lua_rawget(L, 2) == LUA_TNIL) {

@@ -130,7 +130,17 @@ typedef struct {
     void *argument;
 } protected_call;
 
-// Runs `function(L)` with `argument` as its light userdata; 0, or -1 with the reason in host->error.
+// Notes the text of an error.
+static void note_error(clua *host, const char *text) {
+    if (!host->failure) host->failure = calloc(1, sizeof *host->failure);
+    if (host->failure) strncpy(host->failure->error, text, sizeof host->failure->error - 1);
+}
+static void forget_failure(clua *host) {
+    free(host->failure);
+    host->failure = NULL;
+}
+
+// Runs `function(L)` with `argument` as its light userdata; 0, or -1 with the reason in host->failure.
 int clua_run_protected(clua *host, lua_CFunction function, void *argument) {
     lua_State *L = host->L;
     int top = lua_gettop(L);
@@ -140,8 +150,7 @@ int clua_run_protected(clua *host, lua_CFunction function, void *argument) {
     if (lua_pcall(L, 1, 0, 0) == LUA_OK) return 0;
     size_t length = 0;
     const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : "an error without a text";
-    strncpy(host->error, text, sizeof host->error - 1);
-    host->error[sizeof host->error - 1] = 0;
+    note_error(host, text);
     lua_settop(L, top);
     return -1;
 }
@@ -170,9 +179,8 @@ static int open_state(lua_State *L) {
     lua_pushboolean(L, 0);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &clua_key_idle);
     clua_open_base(L, host);
-    clua_open_bounds(L, host);
+    clua_open_bounds(L);
     clua_open_patterns(L);
-    clua_open_coroutines(L);
     clua_open_bytearray(L);
     lua_gc(L, LUA_GCCOLLECT);
     return 0;
@@ -208,6 +216,8 @@ clua *clua_new(const clua_limits *limits, clua_callback callback, void *context)
     return host;
 }
 
+void clua_set_context(clua *host, void *context) { host->context = context; }
+
 void clua_close(clua *host) {
     host->closing = 1;
     lua_close(host->L);
@@ -215,6 +225,7 @@ void clua_close(clua *host) {
     free(host->output.scratch);
     free(host->released);
     free(host->fresh);
+    forget_failure(host);
     free(host);
 }
 
@@ -232,7 +243,8 @@ static int handler(lua_State *L) {
     }
     lua_settop(L, 1);
     luaL_traceback(L, L, NULL, 1);
-    strncpy(host->trace, lua_tostring(L, 2), sizeof host->trace - 1);
+    note_error(host, lua_tostring(L, 1));
+    if (host->failure) strncpy(host->failure->trace, lua_tostring(L, 2), sizeof host->failure->trace - 1);
     lua_settop(L, 1);
     return 1;
 }
@@ -263,6 +275,11 @@ typedef struct {
     int64_t handle;
 } thread_call;
 
+static int nothing(lua_State *L) {
+    (void)L;
+    return 0;
+}
+
 // Makes a coroutine, or takes the idle one, and fills it with the program's function and arguments.
 static int prepare(lua_State *L) {
     thread_call *call = lua_touserdata(L, 1);
@@ -274,6 +291,11 @@ static int prepare(lua_State *L) {
         host->live = host->used;
     }
     int count = clua_push_program(L, host);
+    if (count > 0 && lua_isnil(L, 1)) {
+        // A callback that the script has not set.
+        lua_pushcfunction(L, nothing);
+        lua_replace(L, 1);
+    }
     lua_rawgetp(L, LUA_REGISTRYINDEX, &clua_key_threads);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &clua_key_idle);
     lua_State *co = lua_tothread(L, -1);
@@ -330,7 +352,7 @@ static void keep_results(clua *host, lua_State *co, int first, int count) {
 static void copy_error(clua *host, lua_State *co) {
     const char *text = lua_gettop(co) > 0 && lua_type(co, -1) == LUA_TSTRING ? lua_tostring(co, -1)
                                                                              : "an error without a text";
-    strncpy(host->error, text, sizeof host->error - 1);
+    note_error(host, text);
 }
 
 // Lets go of results that nobody can ask for any more.
@@ -362,7 +384,6 @@ static int run(clua *host, thread_call *call, int count) {
     host->unchecked = 0;
     host->processor_start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     host->wall_check = clua_monotonic_ns() + host->limits.processor_ns;
-    host->trace[0] = host->error[0] = 0;
     lua_sethook(co, clua_hook, LUA_MASKCOUNT, CLUA_STEP);
     if (atomic_load(&host->interrupted)) host->spent = CLUA_INTERRUPTED;
     host->running = 1;
@@ -392,11 +413,11 @@ static int run(clua *host, thread_call *call, int count) {
 }
 
 int clua_start(clua *host, int *thread) {
+    forget_failure(host);
     drop_last(host);
     thread_call call = {0};
     if (clua_run_protected(host, prepare, &call) != 0) {
         if (call.thread) forget_thread(host, call.thread);
-        host->trace[0] = 0;
         host->spent = CLUA_NOT_SPENT;
         host->used_ns = 0;
         return CLUA_FAILED;
@@ -406,6 +427,7 @@ int clua_start(clua *host, int *thread) {
 }
 
 int clua_resume(clua *host, int thread) {
+    forget_failure(host);
     drop_last(host);
     thread_call call = {.thread = thread};
     if (clua_run_protected(host, prepare_results, &call) != 0) {
@@ -484,8 +506,8 @@ void clua_result(clua *host, int index, clua_value *value) {
     clua_to_value(host->last, host->last_first + index, value);
 }
 void *clua_result_thread(clua *host) { return host->last; }
-const char *clua_error_text(clua *host) { return host->error; }
-const char *clua_traceback(clua *host) { return host->trace; }
+const char *clua_error_text(clua *host) { return host->failure ? host->failure->error : "not enough memory"; }
+const char *clua_traceback(clua *host) { return host->failure ? host->failure->trace : ""; }
 int clua_yielded_true(clua *host) { return host->yielded_true; }
 int clua_spent(clua *host) { return host->spent; }
 int64_t clua_used_instructions(clua *host) {

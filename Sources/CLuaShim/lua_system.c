@@ -8,9 +8,11 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -31,11 +33,27 @@ int clua_poll(struct pollfd *files, int count, int64_t timeout_ns) {
     return ppoll(files, (nfds_t)count, timeout_ns < 0 ? NULL : &time, NULL);
 }
 
+// Of the calling thread's stack, once it is prepared.
+static _Thread_local char *lowest;
+
 void clua_thread_prepare(const char *name) {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, NULL);
     pthread_setname_np(pthread_self(), name);
+    pthread_attr_t attributes;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0) return;
+    void *stack;
+    size_t size;
+    if (pthread_attr_getstack(&attributes, &stack, &size) == 0) lowest = stack;
+    pthread_attr_destroy(&attributes);
+}
+
+void clua_thread_rest(void) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    // What is below this frame and the one of madvise is used by nobody: signals are blocked.
+    char *end = (char *)(((uintptr_t)__builtin_frame_address(0) - 512) & ~(page - 1));
+    if (lowest && end > lowest) madvise(lowest, (size_t)(end - lowest), MADV_DONTNEED);
 }
 
 int clua_watch_new(void) { return inotify_init1(IN_CLOEXEC | IN_NONBLOCK); }

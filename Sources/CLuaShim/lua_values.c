@@ -59,7 +59,7 @@ void clua_to_value(lua_State *L, int index, clua_value *value) {
 // ---- Programs ----
 
 int clua_grow(clua_output *output) {
-    int capacity = output->capacity ? output->capacity * 2 : 64;
+    int capacity = output->capacity ? output->capacity * 2 : 8;
     if ((size_t)capacity * sizeof(clua_value) > output->limit + 4096) return -1;
     clua_value *values = realloc(output->values, (size_t)capacity * sizeof *values);
     if (!values) return -1;
@@ -72,7 +72,7 @@ int clua_put_string(clua_output *output, const void *bytes, size_t count) {
     size_t needed = output->scratch_count + count;
     if (count > output->limit || needed > output->limit) return -1;
     if (needed > output->scratch_capacity) {
-        size_t capacity = output->scratch_capacity ? output->scratch_capacity : 512;
+        size_t capacity = output->scratch_capacity ? output->scratch_capacity : 64;
         while (capacity < needed) capacity *= 2;
         char *scratch = realloc(output->scratch, capacity);
         if (!scratch) return -1;
@@ -103,7 +103,8 @@ int clua_push_program(lua_State *L, clua *host) {
     // The values live outside of Lua and stay as they are: nothing here calls the host.
     for (int i = 0; i < host->output.count; i++) {
         clua_value value = host->output.values[i];
-        luaL_checkstack(L, 8, "too many results");
+        // A C function has room for 20 values; a step leaves one and needs no more than eight for a while.
+        if (i >= 8) luaL_checkstack(L, 8, "too many results");
         switch (value.type) {
         case CLUA_NIL: lua_pushnil(L); break;
         case CLUA_BOOLEAN: lua_pushboolean(L, value.integer != 0); break;
@@ -178,27 +179,59 @@ static int after_wait(lua_State *L, int status, lua_KContext context) {
     return raise_waited(L);
 }
 
+static int can_wait(lua_State *L) { return !clua_of(L)->blocked && lua_isyieldable(L); }
+int clua_can_wait(const clua_call *call) { return can_wait(call->thread); }
+
+// The results of a call. Most calls answer one plain value, which needs no program.
+static int push_results(lua_State *L, clua *host) {
+    if (host->output.count == 1) {
+        const clua_value *value = host->output.values;
+        switch (value->type) {
+        case CLUA_BOOLEAN: lua_pushboolean(L, value->integer != 0); return 1;
+        case CLUA_INTEGER: lua_pushinteger(L, value->integer); return 1;
+        case CLUA_NUMBER: lua_pushnumber(L, value->number); return 1;
+        }
+    }
+    return clua_push_program(L, host);
+}
+
+// Less than that is not worth a look at the budget.
+enum { CHARGED_BYTES = 512, CHARGED_VALUES = 64 };
+
 int clua_call_host(lua_State *L, uint32_t number) {
     clua *host = clua_of(L);
     int count = lua_gettop(L);
     if (count > CLUA_MAX_ARGUMENTS) return luaL_error(L, "too many arguments (at most %d)", CLUA_MAX_ARGUMENTS);
-    luaL_checkstack(L, LUA_MINSTACK, NULL);
     clua_value arguments[CLUA_MAX_ARGUMENTS];
-    for (int i = 0; i < count; i++) clua_to_value(L, i + 1, &arguments[i]);
+    size_t bytes = 0;
+    for (int i = 0; i < count; i++) {
+        if (lua_isinteger(L, i + 1)) {
+            // The usual kind, without looking for another.
+            arguments[i] = (clua_value){.type = CLUA_INTEGER, .integer = lua_tointegerx(L, i + 1, NULL)};
+            continue;
+        }
+        clua_to_value(L, i + 1, &arguments[i]);
+        if (arguments[i].type == CLUA_STRING || arguments[i].type == CLUA_BYTEARRAY) bytes += arguments[i].count;
+    }
+    // What the host does with a long text is one instruction for the count hook.
+    if (bytes >= CHARGED_BYTES) clua_charge(L, (int64_t)(bytes / 8));
+    host->walked = 0;
     clua_call call = {
         .thread = L,
         .function = number,
         .count = count,
-        .can_wait = !host->blocked && lua_isyieldable(L),
+        .has_released = host->released_count + host->fresh_count > 0,
         .arguments = arguments,
     };
     clua_clear(&host->output);
     int outcome = host->callback(host->context, &call);
+    if (host->walked + host->output.count >= CHARGED_VALUES || host->output.scratch_count >= CHARGED_BYTES)
+        clua_charge(L, (host->walked + host->output.count) * 8 + (int64_t)(host->output.scratch_count / 8));
+    if (outcome == CLUA_RETURN) return push_results(L, host);
     lua_settop(L, count);
     switch (outcome) {
-    case CLUA_RETURN: return clua_push_program(L, host);
     case CLUA_WAIT:
-        if (!call.can_wait) return luaL_error(L, "cannot wait here");
+        if (!can_wait(L)) return luaL_error(L, "cannot wait here");
         host->waiting = L;
         return lua_yieldk(L, 0, count, after_wait);
     case CLUA_RAISE_ARGUMENT: {
@@ -233,6 +266,7 @@ int clua_walk(void *thread, int table, clua_value *key, clua_value *value) {
     lua_State *L = thread;
     // The key is the table's own, and nobody changes the table meanwhile: lua_next has no reason to raise.
     if (!lua_next(L, table)) return 0;
+    clua_of(L)->walked++;
     clua_to_value(L, lua_gettop(L) - 1, key);
     clua_to_value(L, lua_gettop(L), value);
     return 1;

@@ -16,11 +16,13 @@ final class Fleet: Sendable {
     private let clients = Locked<[SMQClient]>([])
     private let samples = Locked(Samples())
     private let stopping = BoundedStream<Void>(limit: 1)
+    let scripts: FleetScripts?
 
     init(_ options: FleetOptions, report: @escaping @Sendable (FleetReport) -> Void = { _ in }) {
         self.options = options
         self.report = report
         ledger = FleetLedger(devices: options.devices, run: options.run)
+        scripts = options.scripts.map { FleetScripts($0, report: report) }
     }
 
     /// Ends the run early, with a summary of what was.
@@ -146,7 +148,8 @@ final class Fleet: Sendable {
         let summary = FleetSummary(
             options: options, state: ledger.withLock { $0 }, clients: clients.withLock { $0 },
             samples: samples.withLock { $0 }, baseline: baseline, start: start, receivers: receivers,
-            isLinked: isLinked)
+            isLinked: isLinked, scripts: scripts?.figures)
+        await scripts?.stop()
         // The report is told before the devices say goodbye: their end is no event of the run.
         var ending: [Task<Void, Never>] = []
         for driver in drivers {
@@ -192,15 +195,17 @@ final class Fleet: Sendable {
             configuration.outbox = SMQOutboxConfiguration(directory: "\(directory)/device-\(number)")
         }
         let client = SMQClient(configuration, eventLoop: loop, logger: Self.logger)
+        let board = SimulatedBoard()
         let device = try VirtualDevice(
-            number, client: client, eventLoop: loop, board: SimulatedBoard(), scenario: options.plan.scenario,
+            number, client: client, eventLoop: loop, board: board, scenario: options.plan.scenario,
             delivery: options.delivery, ledger: ledger)
+        try scripts?.start(number, on: board, standard: configuration, eventLoop: loop)
         clients.withLock { $0.append(client) }
         return device
     }
 
     /// Thousands of clients that log the same loss help nobody; it is counted.
-    private static let logger = Logger(label: "device-fleet") { _ in SwiftLogNoOpLogHandler() }
+    static let logger = Logger(label: "device-fleet") { _ in SwiftLogNoOpLogHandler() }
 
     // MARK: Time
 

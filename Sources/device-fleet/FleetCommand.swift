@@ -96,6 +96,17 @@ struct FleetCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "A Lua script that devices run too, each on its own board. Example: --script heartbeat.xlua",
+            valueName: "file"))
+    var script: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "So many devices run the script, at most \(FleetOptions.scriptLimit). Default: all.", valueName: "number"))
+    var scripted: Int?
+
+    @Option(
+        help: ArgumentHelp(
             """
             How readings are sent: live, or kept in an outbox until the broker has them (broker) or a receiver has \
             (endToEnd). The latter two need --state.
@@ -135,7 +146,7 @@ struct FleetCommand: AsyncParsableCommand {
     private static let flags: [FlagDescription] = [
         .option("devices"), .list("broker"), .list("receiver"), .option("dns"), .option("hosts"), .option("profile"),
         .option("policy"), .option("service"), .flag("standby"), .option("seed"), .option("ramp"), .option("every"),
-        .option("for"), .option("scenario"),
+        .option("for"), .option("scenario"), .option("script"), .option("scripted"),
         .option("delivery"), .option("state"), .option("threads"), .option("tls-ca"), .option("json"), .option("svg"),
         .option("config"),
     ]
@@ -222,6 +233,12 @@ struct FleetCommand: AsyncParsableCommand {
         if delivery != .live { options.settle = .seconds(30) }
         options.stateDirectory = state
         options.threads = threads
+        if let script {
+            options.scripts = FleetScripts.Settings(path: script, devices: min(scripted ?? devices, devices))
+        } else if scripted != nil {
+            throw DeviceError(
+                .invalidArgument, "--scripted needs a script", hint: "Example: --script heartbeat.xlua --scripted 100")
+        }
         if let tlsCa { options.tls.trustRoots = .file(tlsCa) }
         return options
     }

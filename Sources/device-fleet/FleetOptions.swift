@@ -20,6 +20,8 @@ struct FleetOptions: Sendable {
     var delivery = FleetDelivery.live
     /// Where outboxes live; needed unless delivery is live.
     var stateDirectory: String?
+    /// The script that devices run, and how many of them.
+    var scripts: FleetScripts.Settings?
     var threads = 1
     var tls = TLSClientConfiguration()
     /// Marks the messages of this run.
@@ -31,6 +33,8 @@ struct FleetOptions: Sendable {
     static let deviceLimit = 100_000
     /// Each outbox has three threads, and receivers remember so many senders.
     static let outboxLimit = 500
+    /// Each script has a thread.
+    static let scriptLimit = 1000
     static let receiverLimit = 64
 
     /// - Throws: `invalidArgument` that says what does not fit.
@@ -54,6 +58,7 @@ struct FleetOptions: Sendable {
         guard plan.every >= .milliseconds(10) else {
             throw DeviceError(.invalidArgument, "--every is less than 10ms")
         }
+        try checkScripts()
         guard delivery != .live else { return }
         guard stateDirectory != nil else {
             throw DeviceError(
@@ -67,15 +72,30 @@ struct FleetOptions: Sendable {
         }
     }
 
+    private func checkScripts() throws(DeviceError) {
+        guard let scripts else { return }
+        do throws(DeviceError) { _ = try SystemFile.read(scripts.path, limit: 1) } catch {
+            throw DeviceError(.invalidArgument, "--script: \(error.message)", hint: "Give it a .xlua file")
+        }
+        guard (1...Self.scriptLimit).contains(scripts.devices) else {
+            throw DeviceError(
+                .invalidArgument,
+                "\(scripts.devices) devices cannot run a script in one process: each has a thread for it",
+                hint: "Let some of them do so, 1 to \(Self.scriptLimit): --scripted 100")
+        }
+    }
+
     /// What this machine allows.
     ///
     /// - Returns: warnings.
     /// - Throws: `limitExceeded` when there are fewer files than sockets are needed.
     func checkMachine(endpoints: Int) throws(DeviceError) -> [String] {
         OpenFiles.raiseLimit()
-        let connections = devices * (keepsStandby ? 2 : 1)
+        // A script connects by itself, if it does.
+        let scripted = scripts?.devices ?? 0
+        let connections = (devices + scripted) * (keepsStandby ? 2 : 1)
         // While a session is replaced there are two of it; an outbox has a lock and a segment for each of three logs.
-        let needed = connections + connections / 4 + (delivery == .live ? 0 : devices * 12) + 256
+        let needed = connections + connections / 4 + (delivery == .live ? 0 : devices * 12) + scripted + 256
         if let limit = OpenFiles.limit, limit < needed {
             throw DeviceError(
                 .limitExceeded, "\(devices) devices need \(needed) open files; this process may have \(limit)",

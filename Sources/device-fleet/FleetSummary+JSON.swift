@@ -11,7 +11,8 @@ extension FleetSummary {
                 ("rampSeconds", .number(ramp.seconds)), ("durationSeconds", .number(duration.seconds)),
                 ("brokers", .array(brokers.map(JSONValue.string))), ("receivers", .integer(Int64(receivers))),
                 ("brokersAreLinked", .bool(isLinked)), ("connections", connections), ("messages", messages),
-                ("commands", commands), ("memory", memory), ("connect", connect.json), ("gap", gap.json),
+                ("commands", commands), ("memory", memory), ("scripts", scriptFigures), ("connect", connect.json),
+                ("gap", gap.json),
                 ("silenceBeforeLoss", silence.json), ("latency", latency.json), ("commandRoundTrip", command.json),
                 ("generatorLag", lag.json), ("errors", .array(reasons.map(JSONValue.string))),
                 ("seconds", .array(seconds)),
@@ -55,6 +56,16 @@ extension FleetSummary {
             "beforeBytes": .integer(Int64(memoryBefore)), "connectedBytes": .integer(Int64(memoryConnected)),
             "connectedDevices": .integer(Int64(memoryDevices)),
             "perDeviceBytes": memoryPerDevice.map { .integer(Int64($0)) } ?? .null,
+        ]
+    }
+
+    private var scriptFigures: JSONValue {
+        guard let scripts else { return .null }
+        return [
+            "running": .integer(Int64(scripts.running)), "activations": .counter(scripts.activations),
+            "errors": .counter(scripts.errors), "kills": .counter(scripts.kills),
+            "dropped": .counter(scripts.dropped), "heapBytes": .integer(Int64(scripts.heap)),
+            "processorSeconds": .number(scripts.processorTime.seconds),
         ]
     }
 

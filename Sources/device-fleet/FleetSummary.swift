@@ -41,6 +41,8 @@ struct FleetSummary: Sendable {
     var memoryBefore: Int
     var memoryConnected: Int
     var memoryDevices: Int
+    /// What the devices' scripts did; nil without one.
+    var scripts: FleetScripts.Figures?
     var reasons: [String]
     var samples: [FleetSample]
 
@@ -49,6 +51,11 @@ struct FleetSummary: Sendable {
         let missing = totals.accepted > totals.delivered ? totals.accepted - totals.delivered : 0
         return missing > kept ? missing - kept : 0
     }
+    /// Share of a processor that the script of one device takes; nil without one.
+    var scriptShare: Double? {
+        guard let scripts, scripts.running > 0, duration > .zero else { return nil }
+        return scripts.processorTime.seconds / duration.seconds / Double(scripts.running)
+    }
     /// Bytes of resident memory for each connected device; nil without one.
     var memoryPerDevice: Int? {
         memoryDevices > 0 ? max(0, memoryConnected - memoryBefore) / memoryDevices : nil
@@ -56,8 +63,10 @@ struct FleetSummary: Sendable {
 
     init(
         options: FleetOptions, state: FleetLedger.State, clients: [SMQClient], samples: Samples, baseline: Int,
-        start: MonotonicTime, receivers: [FleetReceiver], isLinked: Bool
+        start: MonotonicTime, receivers: [FleetReceiver], isLinked: Bool,
+        scripts: FleetScripts.Figures?
     ) {
+        self.scripts = scripts
         devices = options.devices
         scenario = options.plan.scenario
         delivery = options.delivery

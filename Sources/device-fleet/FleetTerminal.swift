@@ -71,6 +71,14 @@ struct FleetTerminal: Sendable {
             text += "commands    \(grouped(totals.commands)) sent, \(grouped(totals.answered)) echoed, "
             text += "\(grouped(totals.unanswered)) not, \(grouped(totals.commandsRefused)) refused\n"
         }
+        if let scripts = summary.scripts {
+            let running = UInt64(max(1, scripts.running))
+            text += "scripts     \(grouped(UInt64(scripts.running))) run: \(grouped(scripts.activations)) activations, "
+            text += "\(grouped(scripts.errors)) errors, \(grouped(scripts.kills)) ended for their budget; each "
+            text += "\((UInt64(scripts.heap) / running + 512) / 1024) KiB of heap"
+            if let share = summary.scriptShare { text += ", \(Self.percent(share)) of a processor" }
+            text += "\n"
+        }
         text += row("connect", summary.connect) + row("gap", summary.gap) + row("latency", summary.latency)
         text += row("command", summary.command) + row("lag", summary.lag)
         if summary.lag.quantile(0.99) > .milliseconds(250) {
@@ -78,6 +86,12 @@ struct FleetTerminal: Sendable {
         }
         for reason in summary.reasons { text += "ended       \(reason.printable)\n" }
         return text
+    }
+
+    /// With two digits that count: `0.013 %`.
+    private static func percent(_ share: Double) -> String {
+        let thousandths = Int64((share * 100_000).rounded())
+        return "\(Double(thousandths) / 1000) %"
     }
 
     /// What nobody reads in time is not worth waiting for.

@@ -34,11 +34,21 @@ import Testing
         "--broker smq://h --delivery broker --state x --devices 501", "--broker smq://h --threads 0",
         "--broker smq://h --every 1ms", "--broker smq://h --ramp soon", "--broker smq://h --profile quick",
         "--broker smq://h --json true", "--broker smq://h --policy best", "--broker smq://h --service smq",
+        "--broker smq://h --scripted 5", "--broker smq://h --script /nowhere/at.xlua",
+        "--broker smq://h --devices 1001 --script /dev/null", "--broker smq://h --script /dev/null --scripted 0",
     ])
     func whatMakesNoSenseIsRefused(_ arguments: String) {
         let error = #expect(throws: DeviceError.self) { try options(arguments) }
         #expect(error?.exitStatus == 64)
         #expect(error?.message.isEmpty == false)
+    }
+
+    @Test func someDevicesHaveTheScript() throws {
+        #expect(try options("--broker smq://h --devices 5 --script /dev/null").scripts?.devices == 5)
+        let some = try options("--broker smq://h --devices 5000 --script /dev/null --scripted 1000").scripts
+        #expect(some?.devices == 1000 && some?.path == "/dev/null")
+        #expect(try options("--broker smq://h --devices 5 --script /dev/null --scripted 9").scripts?.devices == 5)
+        #expect(try options("--broker smq://h").scripts == nil)
     }
 
     /// The programs' variables are all in one list, so that each passes over the others', but not over its own.

@@ -60,6 +60,51 @@ import Testing
         await nodes[1].stop()
     }
 
+    /// A script on some of the devices, beside what they do anyway.
+    @Test func someDevicesRunAScript() async throws {
+        let node = try await FleetTestNode.start()
+        let directory = try TemporaryDirectory()
+        let path = directory("beat.xlua")
+        try AtomicFile.write(
+            """
+            local led, beats = esp32.gpio(26, "OUT"), 0
+            smq = require "smq.client".create()
+            timer = ba.timer(function()
+               beats = beats + 1
+               led:value(beats % 2 == 1)
+               smq:publish("beat", "fleet/beat")
+               if beats == 3 then error("the third beat") end
+               return true
+            end)
+            timer:set(20)
+            """, to: path)
+        let notes = Locked<[String]>([])
+        let fleet = Fleet(
+            try options([node], devices: 10) {
+                $0.scripts = FleetScripts.Settings(path: path, devices: 4)
+            }
+        ) { report in
+            if case .note(let text) = report { notes.withLock { $0.append(text) } }
+        }
+        let running = Task { try await fleet.run() }
+        try await eventually("all devices") { fleet.connected == 10 }
+        // Devices, their scripts' own sessions, and the receiver.
+        try await eventually("the scripts' sessions") { await node.broker.snapshot().clients == 10 + 4 + 1 }
+        try await eventually("each script's third beat") { fleet.scripts?.figures.errors == 4 }
+        fleet.stop()
+        let summary = try await within(.seconds(60), "the run") { try await running.value }
+        let scripts = try #require(summary.scripts)
+        #expect(scripts.running == 4 && scripts.errors == 4 && scripts.kills == 0)
+        // A chunk and three beats, each.
+        #expect(scripts.activations >= 16)
+        #expect(scripts.heap > 4 * 10_000 && scripts.heap < 4 * 100_000)
+        #expect(notes.withLock { $0.count { $0.contains("the third beat") } } == 1, "told once")
+        #expect(summary.json.objectValue?["scripts"]?.objectValue?["running"]?.integerValue == 4)
+        #expect(FleetTerminal.text(summary).contains("scripts     4 run: "))
+        #expect(summary.connected == 10 && summary.totals.duplicated == 0)
+        await node.stop()
+    }
+
     /// Nobody receives at the second node: exactly what goes through it is lost, as one who watches there sees.
     @Test func lossIsCountedExactly() async throws {
         let nodes = [try await FleetTestNode.start(), try await FleetTestNode.start()]

@@ -76,6 +76,26 @@ import Testing
         #expect(try await evaluate(expression) == expected)
     }
 
+    /// What an object keeps may be nothing: that is no fault of the script's.
+    @Test func aCallbackThatIsNotThereIsNotCalled() async throws {
+        let rig = try ScriptRig("t = ba.timer(print)")
+        let results: Int? = await withCheckedContinuation { continuation in
+            rig.app.post { context in
+                guard let handle = context.objects.keys.first else { return continuation.resume(returning: nil) }
+                context.start(.member(LuaObject(handle: handle), "missing"), [.boolean(true)], activity: "test") {
+                    if case .returned(let values) = $1 {
+                        continuation.resume(returning: values.count)
+                    } else {
+                        continuation.resume(returning: nil)
+                    }
+                }
+            }
+        }
+        #expect(results == 0)
+        #expect(rig.app.statistics.errors == 0 && rig.errors.isEmpty)
+        await rig.stop()
+    }
+
     @Test func sleepsWithoutHoldingOthers() async throws {
         let rig = try ScriptRig(
             """

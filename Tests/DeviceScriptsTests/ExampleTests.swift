@@ -137,6 +137,25 @@ import Testing
         await node.stop()
     }
 
+    @Test func theHeartBlinksAndCounts() async throws {
+        let node = try await ScriptBroker.start()
+        let rig = ScriptRig(messaging: ScriptMessaging(standard: try node.configuration()))
+        let listener = try TestPeer(node, "a-listener-of-hearts")
+        listener.follow(listener.client.subscribe(to: "fleet/heartbeat"))
+        try await listener.connected()
+        let app = try await rig.example("heartbeat.xlua")
+        try await rig.level("GPIO26", is: true)
+        try await rig.level("GPIO26", is: false)
+        try await eventually("two beats") { listener.messages.count >= 2 }
+        let beats = listener.messages.map { $0.payload.getInteger(at: $0.payload.readerIndex, as: UInt32.self) ?? 0 }
+        #expect(beats == beats.sorted() && Set(beats).count == beats.count)
+        await rig.host.remove(app)
+        #expect(app.statistics.recentErrors.isEmpty)
+        #expect(rig.scripts.usedPins.isEmpty)
+        await rig.host.stop()
+        await node.stop()
+    }
+
     @Test func theFilterDecidesOnFrames() async throws {
         let rig = ScriptRig()
         let app = try await rig.example("lora-filter.xlua")
@@ -153,13 +172,15 @@ import Testing
 }
 
 /// A client beside the scripts', for as long as it is held.
-private final class TestPeer: Sendable {
+final class TestPeer: Sendable {
     let client: SMQClient
     private let received = Locked<[SMQMessage]>([])
     private let tasks: Locked<[Task<Void, Never>]>
 
-    init(_ node: ScriptBroker, _ uid: String) throws {
-        let client = SMQClient(try node.configuration(uid))
+    convenience init(_ node: ScriptBroker, _ uid: String) throws { self.init(try node.configuration(uid)) }
+
+    init(_ configuration: SMQClientConfiguration) {
+        let client = SMQClient(configuration)
         self.client = client
         tasks = Locked([Task { try? await client.run() }])
     }

@@ -35,7 +35,12 @@ struct ScriptBroker {
 
     /// How clients of a test reach it, patiently.
     func configuration(_ uid: String = "unused") throws -> SMQClientConfiguration {
-        var configuration = SMQClientConfiguration(brokers: [try url], uid: Array(uid.utf8))
+        Self.configuration([try url], uid)
+    }
+
+    /// How clients of a test reach nodes, patiently.
+    static func configuration(_ brokers: [BrokerURL], _ uid: String = "unused") -> SMQClientConfiguration {
+        var configuration = SMQClientConfiguration(brokers: brokers, uid: Array(uid.utf8))
         configuration.attempts.backOff = BackOff(base: .milliseconds(10), cap: .milliseconds(100))
         configuration.attempts.connectDeadline = .seconds(30)
         configuration.attempts.handshakeDeadline = .seconds(30)

@@ -89,7 +89,7 @@ typedef struct {
     void *thread;
     uint32_t function;
     int count;
-    int can_wait;
+    int has_released;  // whether clua_released has something
     const clua_value *arguments;
 } clua_call;
 
@@ -101,6 +101,8 @@ enum {
     CLUA_WAIT,            // the activation is suspended until clua_resume
 };
 typedef int (*clua_callback)(void *context, const clua_call *call);
+// Whether the call may answer CLUA_WAIT.
+int clua_can_wait(const clua_call *call);
 
 typedef struct {
     size_t memory;          // bytes that the state may use
@@ -110,6 +112,8 @@ typedef struct {
 
 // Makes a state with the restricted libraries. NULL when there is no memory for it within the limit.
 clua *clua_new(const clua_limits *limits, clua_callback callback, void *context);
+// What the callback gets from now on; it is not called by clua_new.
+void clua_set_context(clua *host, void *context);
 void clua_close(clua *host);
 clua_output *clua_output_of(clua *host);
 
@@ -222,6 +226,8 @@ struct pollfd;
 int clua_poll(struct pollfd *files, int count, int64_t timeout_ns);
 // Names the calling thread and keeps signals from it.
 void clua_thread_prepare(const char *name);
+// Gives back the pages of the calling thread's stack that were used once and lie unused now.
+void clua_thread_rest(void);
 // Watches a directory: inotify's descriptor, or -1. What was changed or moved there is told to `changed` by
 // clua_watch_read, which does not wait; -1 when the watch is lost.
 int clua_watch_new(void);

@@ -3,8 +3,9 @@ import CLuaShim
 /// One call of a host function: its arguments, counted from 0, and what it may answer. Valid until the function
 /// returns; not to be kept.
 public struct LuaCall {
+    // safe: the call is over before the context goes. Counting references would be a fifth of a short call.
     /// The app whose script calls.
-    public let context: LuaContext
+    public unowned(unsafe) let context: LuaContext
     let raw: UnsafePointer<clua_call>
 
     /// How many arguments there are.
@@ -210,7 +211,7 @@ public struct LuaCall {
     // MARK: Waiting
 
     /// Whether the script can wait here. It cannot in a sort's comparison, a metamethod or a pattern's callback.
-    public var canWait: Bool { raw.pointee.can_wait != 0 }
+    public var canWait: Bool { clua_can_wait(raw) != 0 }
 
     /// Suspends the calling script, not the app, until the waiter is resumed.
     ///

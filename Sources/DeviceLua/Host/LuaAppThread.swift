@@ -21,6 +21,9 @@ final class LuaAppThread {
     private var reloads: UInt64 = 0
     private var isEnding = false
     private var isStarting = false
+    /// An app that has had nothing to do for so long gives back what its thread's stack has grown to.
+    private static let restsAfter: Int64 = 1_000_000_000
+    private var isRested = false
     private var settling: [() -> Void] = []
 
     init(_ app: LuaApp, libraries: [LuaLibrary]) {
@@ -81,8 +84,18 @@ final class LuaAppThread {
         if let context, clua_finalizers(context.host) > 0 || !settling.isEmpty { next = .zero }
         let left = (next - now).wholeNanoseconds
         let waitsForEver = next == .distantFuture || (app.configuration.hasManualClock && left > 0)
-        let count = clua_poll(&polls, Int32(polls.count), waitsForEver ? -1 : max(0, left))
-        guard count > 0 else { return [] }
+        let timeout = waitsForEver ? -1 : max(0, left)
+        if !isRested, timeout < 0 || timeout > Self.restsAfter {
+            if clua_poll(&polls, Int32(polls.count), Self.restsAfter) == 0 {
+                clua_thread_rest()
+                isRested = true
+                return []
+            }
+        } else {
+            isRested = false
+            clua_poll(&polls, Int32(polls.count), timeout)
+        }
+        guard polls.contains(where: { $0.revents != 0 }) else { return [] }
         if polls[0].revents != 0 { clua_wake_clear(app.mailbox.wakeFile) }  // safe: made with one element
         return polls.dropFirst().filter { $0.revents != 0 }.map(\.fd)
     }

@@ -10,12 +10,13 @@ public final class LuaContext {
     let host: OpaquePointer
     let output: UnsafeMutablePointer<clua_output>
 
-    // What was handed over to the state, by the numbers that it knows.
-    private var bodies: [LuaBody] = []
+    // What was handed over to the state, by the numbers that it knows. Nothing else is changed while this is read.
+    @exclusivity(unchecked)
+    private var functions: [Unmanaged<LuaHostFunction>] = []
     /// Numbers that were given out: a script that forgets a member and asks again gets the same one.
-    private var numbers: [String: Int64] = [:]
-    private var libraries: [LuaLibrary] = []
-    private var classes: [LuaClass] = []
+    private(set) var numbers: [String: Int64] = [:]
+    private(set) var libraries: [LuaLibrary] = []
+    private(set) var classes: [LuaClass] = []
     private var classNumbers: [ObjectIdentifier: UInt32] = [:]
 
     var objects: [Int64: LuaHeldObject] = [:]
@@ -51,22 +52,21 @@ public final class LuaContext {
         var raw = clua_limits(
             memory: max(0, limits.memory), instructions: max(1, limits.instructions),
             processor_ns: max(1, limits.processorTime.wholeNanoseconds))
-        let box = LuaContextBox()
-        guard let host = clua_new(&raw, luaCallback, Unmanaged.passUnretained(box).toOpaque()) else {
+        guard let host = clua_new(&raw, luaCallback, nil) else {
             throw DeviceError(
                 .limitExceeded, "app \(app.name) has too little memory to begin",
                 hint: "Give it 64 KiB or more")
         }
         self.host = host
         self.output = clua_output_of(host)
-        self.box = box
-        box.context = self
+        // safe: the state goes with this object, before it
+        clua_set_context(host, Unmanaged.passUnretained(self).toOpaque())
     }
 
-    /// Keeps the callback's context: the state knows it from before this object is whole.
-    private let box: LuaContextBox
-
-    deinit { clua_close(host) }
+    deinit {
+        clua_close(host)
+        for function in functions { function.release() }
+    }
 
     /// The time on the app's clock.
     public var now: MonotonicTime { app.configuration.now() }
@@ -89,8 +89,8 @@ public final class LuaContext {
         switch member {
         case .function(let body):
             let number = number(key) {
-                bodies.append(body)
-                return CLUA_HOST_FIRST + bodies.count - 1
+                functions.append(.passRetained(LuaHostFunction(body)))
+                return CLUA_HOST_FIRST + functions.count - 1
             }
             program.put(CLUA_HOST, integer: number)
         case .value(let value): put(value, into: &program)
@@ -201,7 +201,7 @@ public final class LuaContext {
 
     /// Serves one call; the code that the shim wants.
     fileprivate func called(_ call: UnsafePointer<clua_call>) -> Int32 {
-        drainReleased()
+        if call.pointee.has_released != 0 { drainReleased() }
         do {
             switch Int(call.pointee.function) {
             case CLUA_HOST_RESOLVE: return resolve(LuaCall(context: self, raw: call))
@@ -214,9 +214,10 @@ public final class LuaContext {
                 return answer(try files.require(LuaCall(context: self, raw: call)))
             case let function:
                 let index = function - CLUA_HOST_FIRST
-                guard bodies.indices.contains(index) else { throw LuaError("no such function") }
-                // safe: looked up before
-                return answer(try bodies[index](LuaCall(context: self, raw: call)))
+                guard functions.indices.contains(index) else { throw LuaError("no such function") }
+                let call = LuaCall(context: self, raw: call)
+                // safe: looked up before, and given up with the context alone
+                return answer(try functions[index]._withUnsafeGuaranteedRef { try $0.body(call) })
             }
         } catch {
             return raise(error)
@@ -289,14 +290,15 @@ struct LuaHeldObject {
     let owner: Int
 }
 
-/// What the shim's callback gets.
-private final class LuaContextBox {
-    unowned(unsafe) var context: LuaContext?  // safe: the context closes the state, which knows the box, before it goes
+/// A function that scripts of an app know. Kept without counting, because it may be called a million times in a second.
+private final class LuaHostFunction {
+    let body: LuaBody
+    init(_ body: @escaping LuaBody) { self.body = body }
 }
 
-private let luaCallback: clua_callback = { box, call in
-    guard let box, let call,
-        let context = Unmanaged<LuaContextBox>.fromOpaque(box).takeUnretainedValue().context
-    else { return Int32(CLUA_RAISE) }
-    return context.called(call)
+/// What the shim calls. It holds nothing, because a script may call it a million times in a second: the context lives
+/// longer than the state that calls.
+private let luaCallback: clua_callback = { context, call in
+    guard let context, let call else { return Int32(CLUA_RAISE) }
+    return Unmanaged<LuaContext>.fromOpaque(context)._withUnsafeGuaranteedRef { $0.called(call) }
 }

@@ -37,16 +37,15 @@ public struct LuaPermissions: Sendable, Equatable {
         }
     }
 
-    private var grants: [Kind: Grant] = [:]
+    private var grants = Self.standard
+
+    /// One for all apps.
+    private static let standard: [Kind: Grant] = [
+        .pins: .all, .buses: .all, .hosts: .all, .files: .all, .listen: .only(["127.0.0.1", "::1", "localhost"]),
+    ]
 
     /// Pins, buses, hosts and the app's own files; listening on loopback only, and nothing that changes the system.
-    public init() {
-        grants[.pins] = .all
-        grants[.buses] = .all
-        grants[.hosts] = .all
-        grants[.files] = .all
-        grants[.listen] = .only(["127.0.0.1", "::1", "localhost"])
-    }
+    public init() {}
 
     /// Nothing at all.
     public static var none: LuaPermissions {

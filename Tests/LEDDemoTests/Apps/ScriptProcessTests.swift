@@ -58,7 +58,7 @@ import Testing
         let demo = try ChildProgram([
             Self.program, "--board", "sim", "--apps", Self.examples, "--listen", "127.0.0.1:0", "--for", "5s",
         ])
-        try await demo.prints("Apps: alarm, blink, button, fade, lora-filter, sensor, servo, smq-led-device")
+        try await demo.prints("Apps: alarm, blink, button, fade, heartbeat, lora-filter, sensor, servo, smq-led-device")
         try await demo.prints("smq-led-device: connected as")
         #expect(try await demo.ended() == 0)
         #expect(!demo.output.contains("traceback"), "\(demo.output)")

@@ -3,9 +3,12 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -176,6 +179,41 @@ int64_t peer_reload(const char *source, int count) {
         lua_close(L);
     }
     return now() - start;
+}
+
+size_t peer_allocated(void) {
+    // mallinfo knows the main arena alone.
+    char *text = NULL;
+    size_t length = 0, system = 0, rest = 0, fast = 0, large = 0;
+    FILE *file = open_memstream(&text, &length);
+    malloc_info(0, file);
+    fclose(file);
+    // The totals of all arenas are the last ones.
+    for (char *at = text; (at = strstr(at, "<total type=\"")); at++) {
+        sscanf(at, "<total type=\"fast\" count=\"%*u\" size=\"%zu\"", &fast);
+        sscanf(at, "<total type=\"rest\" count=\"%*u\" size=\"%zu\"", &rest);
+        sscanf(at, "<total type=\"mmap\" count=\"%*u\" size=\"%zu\"", &large);
+    }
+    for (char *at = text; (at = strstr(at, "<system type=\"current\"")); at++)
+        sscanf(at, "<system type=\"current\" size=\"%zu\"", &system);
+    free(text);
+    return system - rest - fast + large;
+}
+
+size_t peer_stacks(size_t size) {
+    char line[512];
+    size_t all = 0, kilobytes;
+    int is_stack = 0;
+    FILE *file = fopen("/proc/self/smaps", "r");
+    while (file && fgets(line, sizeof line, file)) {
+        unsigned long first, last;
+        if (sscanf(line, "%lx-%lx rw-p", &first, &last) == 2)
+            // Less a guard page.
+            is_stack = last - first <= size && last - first + 65536 > size;
+        if (is_stack && sscanf(line, "Rss: %zu kB", &kilobytes) == 1) all += kilobytes * 1024;
+    }
+    if (file) fclose(file);
+    return all;
 }
 
 int peer_eventfd(void) { return eventfd(0, 0); }

@@ -207,18 +207,24 @@ struct Measurements {
     private func memory() async throws {
         let host = LuaHost(reloads: false)
         for index in 0..<20 { await (try makeApp(host, "warm\(index)", "")).settle() }
-        let before = resident()
+        let count = 200
+        let (resident, allocated, stacks) = (resident(), peer_allocated(), peer_stacks(4 << 20))
         var heap = 0
-        for index in 0..<200 {
+        for index in 0..<count {
             let app = try makeApp(
                 host, "idle\(index)", "local t = ba.timer(function() return true end) t:set(3600000, true)")
             await app.settle()
             heap += app.statistics.memory
         }
-        let bytes = (resident() - before) / 200
+        // Idle means that nothing happens for more than a second: then an app gives back what it does not need.
+        try await Task.sleep(for: .seconds(2))
+        func each(_ bytes: Double) -> String { "\(Int(bytes / Double(count))) bytes" }
         row(
-            "memory of an idle app with a timer, resident", "\(peer_memory(plain) / 1024) KiB heap", "",
-            "\(Int(bytes / 1024)) KiB, of which \(heap / 200 / 1024) KiB heap", "", "")
+            "memory of an idle app with a timer, resident", "\(peer_memory(plain)) bytes of heap", "",
+            each(self.resident() - resident), "", "")
+        row("of that, the stack of its thread", "", "", each(Double(peer_stacks(4 << 20) - stacks)), "", "")
+        row("of that, allocated", "", "", each(Double(peer_allocated() - allocated)), "", "")
+        row("of the latter, by Lua", "", "", each(Double(heap)), "", "")
         await host.stop()
     }
 

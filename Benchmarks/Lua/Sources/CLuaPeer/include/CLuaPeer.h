@@ -20,4 +20,8 @@ int64_t peer_events(peer *p, int count);
 int64_t peer_reload(const char *source, int count);
 // Bytes of a state with all libraries.
 size_t peer_memory(peer *p);
+// Bytes that malloc has given out, in all of its arenas.
+size_t peer_allocated(void);
+// Resident bytes of all thread stacks of that size.
+size_t peer_stacks(size_t size);
 int peer_eventfd(void);
