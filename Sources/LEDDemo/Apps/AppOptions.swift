@@ -1,4 +1,5 @@
 import DeviceCore
+import DeviceLua
 import DeviceScripts
 
 /// What the command line says of scripts, checked.
@@ -13,8 +14,13 @@ struct AppOptions: Sendable {
     var pins = ScriptPinMap()
     /// Hardware PWM outputs by line name.
     var pwmOutputs: [String: (chip: Int, channel: Int)] = [:]
+    /// What apps may use and touch.
+    var settings = LuaAppSettings()
     /// Whether apps can be changed from other machines.
     var isOnLAN = false
+
+    /// What scripts of the demo can be permitted.
+    static let permissionKinds = LuaPermissions.Kind.ofRuntime + [.hooks]
 
     /// Whether there is anything to run.
     var isUsed: Bool { directory != nil || !scripts.isEmpty }

@@ -25,17 +25,21 @@ final class DemoApps: Sendable {
     ///   - device: the LEDs, for `LED` and `require"device"`.
     ///   - standard: how the device reaches its brokers.
     ///   - own: how this process reaches the broker that it carries.
+    ///   - hub: that broker's hooks.
     init(
         _ options: AppOptions, board: DemoBoard, device: LEDDevice, hooks: ScriptHooks,
-        standard: SMQClientConfiguration, own: SMQClientConfiguration?, eventLoop: any EventLoop, logger: Logger,
+        standard: SMQClientConfiguration, own: SMQClientConfiguration?, hub: ScriptHub?, eventLoop: any EventLoop,
+        logger: Logger,
         report: @escaping @Sendable (DemoEvent) -> Void
     ) throws(DeviceError) {
         var configurations: [LuaAppConfiguration] = []
         if let directory = options.directory { configurations += try LuaHost.configurations(in: directory) }
         for file in options.scripts { configurations.append(try Self.script(file)) }
         let trace = trace
+        // The demo's own scripts see and change the device unless its settings say otherwise.
+        for index in configurations.indices { configurations[index].permissions[.hooks] = .all }  // safe: own indices
+        configurations = try options.settings.applied(to: configurations)
         for index in configurations.indices {
-            configurations[index].permissions[.hooks] = .all  // safe: own indices
             configurations[index].output = { line in  // safe: own indices
                 trace.add(app: line.app, text: line.text, isError: line.level == .error)
                 for text in line.text.split(separator: "\n") {
@@ -59,7 +63,7 @@ final class DemoApps: Sendable {
                 device.leds.map { ScriptDevice.LED(id: $0.id, name: $0.specification.name, isOn: $0.led.isLit) }
             },
             set: { device.set($0, $1, source: "script") })
-        let messaging = ScriptMessaging(standard: standard, hub: own, eventLoop: eventLoop, logger: logger)
+        let messaging = ScriptMessaging(standard: standard, hub: own, hooks: hub, eventLoop: eventLoop, logger: logger)
         host = LuaHost(libraries: self.board.libraries + messaging.libraries + [scriptDevice.library])
     }
 
