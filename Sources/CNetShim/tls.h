@@ -27,6 +27,9 @@ struct cnet_tls {
     char text[160];
 };
 
+// A private key in PEM, without a password; NULL for none.
+EVP_PKEY *cnet_private_key(const uint8_t *pem, size_t count);
+
 // The callbacks of a context.
 int cnet_tls_check(int is_fine, X509_STORE_CTX *store);
 int cnet_tls_keep_session(SSL *ssl, SSL_SESSION *session);

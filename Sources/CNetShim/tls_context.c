@@ -1,5 +1,7 @@
 #include "tls.h"
+#include <limits.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/store.h>
 #include <openssl/ui.h>
 #include <openssl/x509v3.h>
@@ -93,6 +95,46 @@ int cnet_tls_context_use_key(cnet_tls_context *context, const char *key, int is_
         return 0;
     }
     return SSL_CTX_check_private_key(context->ssl) == 1;
+}
+
+int cnet_tls_context_trust_text(cnet_tls_context *context, const uint8_t *pem, size_t count) {
+    ERR_clear_error();
+    BIO *in = pem && count <= INT_MAX ? BIO_new_mem_buf(pem, (int)count) : NULL;
+    if (!in) return 0;
+    X509_STORE *store = SSL_CTX_get_cert_store(context->ssl);
+    int trusted = 0;
+    X509 *certificate;
+    while ((certificate = PEM_read_bio_X509(in, NULL, no_password, NULL))) {
+        int added = X509_STORE_add_cert(store, certificate);
+        X509_free(certificate);
+        if (!added) break;
+        trusted++;
+    }
+    BIO_free(in);
+    ERR_clear_error();
+    return trusted > 0 && !certificate;
+}
+
+int cnet_tls_context_use_text(
+    cnet_tls_context *context, const uint8_t *chain, size_t chain_count, const uint8_t *key, size_t key_count) {
+    ERR_clear_error();
+    BIO *in = chain && chain_count <= INT_MAX ? BIO_new_mem_buf(chain, (int)chain_count) : NULL;
+    if (!in) return 0;
+    X509 *certificate = PEM_read_bio_X509(in, NULL, no_password, NULL);
+    int done = certificate && SSL_CTX_use_certificate(context->ssl, certificate) == 1;
+    X509_free(certificate);
+    while (done && (certificate = PEM_read_bio_X509(in, NULL, no_password, NULL))) {
+        done = SSL_CTX_add1_chain_cert(context->ssl, certificate) == 1;
+        X509_free(certificate);
+    }
+    BIO_free(in);
+    if (!done) return 0;
+    // The end of the text was an error for the reader.
+    ERR_clear_error();
+    EVP_PKEY *own = cnet_private_key(key, key_count);
+    done = own && SSL_CTX_use_PrivateKey(context->ssl, own) == 1 && SSL_CTX_check_private_key(context->ssl) == 1;
+    EVP_PKEY_free(own);
+    return done;
 }
 
 static int choose_alpn(

@@ -1,6 +1,7 @@
 import ClusterClient
 import DeviceCore
 import DeviceProtocols
+import DeviceScripts
 import DeviceTransport
 import DeviceWeb
 import Logging
@@ -25,12 +26,19 @@ struct EmbeddedBroker: Sendable {
     ///   - access: who may use them.
     ///   - tls: secures both.
     ///   - apps: the page of the scripts of this process.
+    ///   - hub: what these scripts have to say about clients.
     ///   - device: the device of this process, once there is one, for `/health` and `/metrics`.
     static func start(
         on address: ListenAddress?, defaultHost: String, access: HTTPAccessPolicy, tls: TLSServerContext? = nil,
-        apps: AppPages? = nil, device: @escaping @Sendable () -> SMQClient?, eventLoop: any EventLoop, logger: Logger
+        apps: AppPages? = nil, hub: ScriptHub? = nil, device: @escaping @Sendable () -> SMQClient?,
+        eventLoop: any EventLoop, logger: Logger
     ) async throws(DeviceError) -> EmbeddedBroker {
-        let broker = SMQBroker(eventLoop: eventLoop, logger: logger)
+        var configuration = SMQBroker.Configuration()
+        if let hub {
+            configuration.authenticate = { await hub.authenticate($0) }
+            configuration.onSession = { hub.changed($0) }
+        }
+        let broker = SMQBroker(configuration, eventLoop: eventLoop, logger: logger)
         var routes = WebPages.routes
         routes.merge(broker.routes())
         // No /drain: there is no other node to which the clients could go, and the device would stay.
@@ -49,12 +57,13 @@ struct EmbeddedBroker: Sendable {
             try await HTTPListener.start(
                 on: candidate, eventLoop: eventLoop, routes: routes, access: access, tls: tls, logger: logger)
         }
-        return try await EmbeddedBroker(broker, listener, access, eventLoop: eventLoop, logger: logger)
+        return try await EmbeddedBroker(
+            broker, listener, access, ownQuery: hub?.ownQuery, eventLoop: eventLoop, logger: logger)
     }
 
     private init(
-        _ broker: SMQBroker, _ listener: HTTPListener, _ access: HTTPAccessPolicy, eventLoop: any EventLoop,
-        logger: Logger
+        _ broker: SMQBroker, _ listener: HTTPListener, _ access: HTTPAccessPolicy, ownQuery: String?,
+        eventLoop: any EventLoop, logger: Logger
     ) async throws(DeviceError) {
         self.broker = broker
         self.listener = listener
@@ -72,7 +81,8 @@ struct EmbeddedBroker: Sendable {
             if address.host == "::" { address.host = "::1" }
             ownListener = nil
         }
-        ownURL = try BrokerURL("smq://\(address)/smq.lsp" + (secret.map { "?token=\($0)" } ?? ""))
+        let query = [secret.map { "token=\($0)" }, ownQuery].compactMap { $0 }.joined(separator: "&")
+        ownURL = try BrokerURL("smq://\(address)/smq.lsp" + (query.isEmpty ? "" : "?" + query))
     }
 
     func stop() async {

@@ -70,7 +70,10 @@ struct LEDDemo: Sendable {
         let knownApps = Locked<DemoApps?>(nil)
         let changeToken = try changeToken()
         let pages = options.apps.isUsed ? AppPages(find: { knownApps.withLock { $0 } }, changeToken: changeToken) : nil
-        let embedded = try await startBroker(eventLoop, apps: pages) { known.withLock { $0 } }
+        let hub =
+            options.apps.isUsed && options.brokers.isEmpty
+            ? ScriptHub(secret: try OpenSSLCrypto().randomBytes(16)) : nil
+        let embedded = try await startBroker(eventLoop, apps: pages, hub: hub) { known.withLock { $0 } }
         let configuration = try clientConfiguration(board, embedded)
         let client = SMQClient(configuration, eventLoop: eventLoop, logger: logger)
         known.withLock { $0 = client }
@@ -83,7 +86,7 @@ struct LEDDemo: Sendable {
             options.apps.isUsed
             ? try DemoApps(
                 options.apps, board: board, device: device, hooks: hooks, standard: configuration,
-                own: embedded == nil ? nil : configuration, eventLoop: eventLoop, logger: logger,
+                own: embedded == nil ? nil : configuration, hub: hub, eventLoop: eventLoop, logger: logger,
                 report: output.report) : nil
         knownApps.withLock { $0 = apps }
         let terminal = options.apps.hasPrompt ? nil : TerminalInput()
@@ -130,7 +133,7 @@ struct LEDDemo: Sendable {
     }
 
     private func startBroker(
-        _ eventLoop: any EventLoop, apps: AppPages?, device: @escaping @Sendable () -> SMQClient?
+        _ eventLoop: any EventLoop, apps: AppPages?, hub: ScriptHub?, device: @escaping @Sendable () -> SMQClient?
     ) async throws(DeviceError) -> EmbeddedBroker? {
         guard options.brokers.isEmpty else { return nil }
         var access = HTTPAccessPolicy(names: HostName.ownNames, isOpen: options.isOpen)
@@ -144,7 +147,7 @@ struct LEDDemo: Sendable {
         }
         return try await EmbeddedBroker.start(
             on: options.listen, defaultHost: options.isLAN ? "0.0.0.0" : "127.0.0.1", access: access, tls: tls,
-            apps: apps, device: device, eventLoop: eventLoop, logger: logger)
+            apps: apps, hub: hub, device: device, eventLoop: eventLoop, logger: logger)
     }
 
     private func clientConfiguration(

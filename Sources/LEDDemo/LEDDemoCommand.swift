@@ -240,6 +240,25 @@ struct LEDDemoCommand: AsyncParsableCommand {
             valueName: "output"))
     var pwm: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            What apps may use; give it once for each app, without app= for all. Keys: \
+            \(LuaAppSettings.limitKeys.joined(separator: ", ")). Example: --app-limit app=blink,memory=512KB,timers=4
+            """,
+            valueName: "limits"))
+    var appLimit: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            What apps may touch; give it once for each app, without app= for all. Kinds: \
+            \(AppOptions.permissionKinds.map(\.name).joined(separator: ", ")); values: all, none, or names with + between \
+            them. Example: --app-permit app=blink,pins=4+17,hosts=none
+            """,
+            valueName: "permissions"))
+    var appPermit: [String] = []
+
     @Flag(help: "With --lan: scripts can be shown, changed, stopped and started from other machines, with the token.")
     var appsOnLan = false
 
@@ -271,7 +290,8 @@ struct LEDDemoCommand: AsyncParsableCommand {
         .flag("lan"),
         .flag("open"), .option("board"), .list("led", separator: ";"), .option("button"), .option("on-exit"),
         .option("name"), .option("uid"), .option("tls-ca"), .option("tls-certificate"), .option("tls-key"),
-        .option("apps"), .list("script"), .flag("repl"), .list("script-pin"), .list("pwm"), .flag("apps-on-lan"),
+        .option("apps"), .list("script"), .flag("repl"), .list("script-pin"), .list("pwm"),
+        .list("app-limit", separator: ";"), .list("app-permit", separator: ";"), .flag("apps-on-lan"),
         .option("for"), .flag("json"), .flag("verbose"), .option("config"),
     ]
 
@@ -397,9 +417,13 @@ extension LEDDemoCommand {
         options.pins = try ScriptPinMap(parsing: scriptPin)
         options.pwmOutputs = try AppOptions.pwmOutputs(pwm)
         options.isOnLAN = appsOnLan
-        if !options.isUsed, repl || !scriptPin.isEmpty || !pwm.isEmpty || appsOnLan {
+        options.sources.settings = try LuaAppSettings(
+            limits: appLimit, permissions: appPermit, kinds: AppOptions.permissionKinds)
+        let hasSettings = !scriptPin.isEmpty || !pwm.isEmpty || !appLimit.isEmpty || !appPermit.isEmpty
+        if !options.isUsed, repl || hasSettings || appsOnLan {
             throw DeviceError(
-                .invalidArgument, "--repl, --script-pin, --pwm and --apps-on-lan are about scripts, and there are none",
+                .invalidArgument,
+                "--repl, --script-pin, --pwm, --app-limit, --app-permit and --apps-on-lan are about scripts, and there are none",
                 hint: "Add --script FILE or --apps DIR")
         }
         if options.isUsed, cluster != nil {

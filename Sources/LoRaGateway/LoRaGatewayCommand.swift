@@ -113,6 +113,23 @@ struct LoRaGatewayCommand: AsyncParsableCommand {
     var script: [String] = []
 
     @Option(
+        help: ArgumentHelp(
+            """
+            What apps may use; give it once for each app, without app= for all. Keys: \
+            \(LuaAppSettings.limitKeys.joined(separator: ", ")). Example: --app-limit app=filter,memory=512KB,time=20ms
+            """, valueName: "limits"))
+    var appLimit: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            What apps may touch; give it once for each app, without app= for all. Kinds: \
+            \(GatewayScripts.permissionKinds.map(\.name).joined(separator: ", ")); values: all, none, or names with + \
+            between them. Example: --app-permit hosts=none
+            """, valueName: "permissions"))
+    var appPermit: [String] = []
+
+    @Option(
         name: .customLong("for"),
         help: ArgumentHelp("End after this time: 10s, 500ms, 2m. Example: --for 10s", valueName: "duration"))
     var duration: String?
@@ -128,7 +145,7 @@ struct LoRaGatewayCommand: AsyncParsableCommand {
         .flag("simulate"), .flag("check-config"), .option("station"), .option("page"), .option("devices"),
         .option("every"), .option("seed"), .option("counter-start"), .option("server"), .option("listen"), .flag("lan"),
         .option("max-gateways"),
-        .option("apps"), .list("script"), .option("for"), .flag("json"), .flag("quiet"),
+        .option("apps"), .list("script"), .list("app-limit"), .list("app-permit"), .option("for"), .flag("json"), .flag("quiet"),
     ]
 
     static func main() async {
@@ -223,7 +240,15 @@ struct LoRaGatewayCommand: AsyncParsableCommand {
         options.duration = try duration.map { text throws(DeviceError) in try DurationText.parse(text) }
         options.isJSON = json
         options.isQuiet = quiet
-        options.scripts = ScriptSources(directory: apps, scripts: script)
+        options.scripts = ScriptSources(
+            directory: apps, scripts: script,
+            settings: try LuaAppSettings(
+                limits: appLimit, permissions: appPermit, kinds: GatewayScripts.permissionKinds))
+        guard options.scripts.isUsed || (appLimit.isEmpty && appPermit.isEmpty) else {
+            throw DeviceError(
+                .invalidArgument, "--app-limit and --app-permit are about the scripts of --script and --apps",
+                hint: "Add --script FILE or --apps DIR, or write app-limit and app-permit beside script in the settings")
+        }
         return options
     }
 

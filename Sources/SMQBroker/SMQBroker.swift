@@ -22,6 +22,8 @@ public final class SMQBroker: Sendable {
         public var authenticate: Authenticate?
         /// Nil permits everything.
         public var permit: Permit?
+        /// Told of every session of a client that begins or ends here; called on the event loop, so it must be quick.
+        public var onSession: (@Sendable (SMQSessionChange) -> Void)?
         /// Nil for a broker that stands alone.
         public var cluster: Cluster?
         /// Shares to report in place of those measured, in thousandths; for tests that need several loads in one process.

@@ -11,6 +11,7 @@ final class SMQBrokerCore {
     private let eventLoop: any EventLoop
     private let logger: Logger
     private let authenticate: SMQBroker.Authenticate?
+    private let onSession: (@Sendable (SMQSessionChange) -> Void)?
     private var handlers: [PeerID: SMQBrokerHandler] = [:]
     private var ticking: RepeatedTask?
     private var isShutDown = false
@@ -40,6 +41,8 @@ final class SMQBrokerCore {
         cluster = configuration.cluster
         load = configuration.load
         authenticate = configuration.authenticate
+        onSession = configuration.onSession
+        machine.followsSessions = onSession != nil
         self.eventLoop = eventLoop
         self.logger = logger
     }
@@ -245,6 +248,7 @@ final class SMQBrokerCore {
     private func performActions() {
         // Bounded: an action can lead to others only by ending one more of finitely many sessions.
         while true {
+            if let onSession { machine.takeSessionChanges().forEach(onSession) }
             let actions = machine.takeActions()
             if actions.isEmpty { return }
             for action in actions { perform(action) }

@@ -17,7 +17,11 @@ import Testing
         ("ba.json.encode('a\"b')", "\"a\\\"b\""), ("ba.json.encode(nil)", "null"),
         ("ba.json.decode('{\"a\":[1,2.5,null]}').a[2]", "2.5"), ("ba.json.decode('[null]')[1] == ba.json.null", "true"),
         ("ba.json.decode('{') == nil", "true"), ("type(select(2, ba.json.decode('{')))", "string"),
-        ("ba.json.encode(ba.json.decode('[null,{}]'))", "[null,{}]"), ("tostring(ba.json.null)", "null"),
+        ("ba.json.encode(ba.json.decode('[null,{}]'))", "[null,{}]"),
+        ("ba.json.encode({b = 1, a = 2})", "{\"a\":2,\"b\":1}"),
+        ("ba.json.encode(1, 'x')", "1\t\"x\""), ("(pcall(ba.json.encode, 0/0))", "false"),
+        ("(pcall(ba.json.encode, print))", "false"), ("#ba.mac() == 6 or not ba.mac()", "true"),
+        ("tostring(ba.json.null)", "null"),
         ("ba.b64encode('hello?>')", "aGVsbG8/Pg=="), ("ba.b64urlencode('hello?>')", "aGVsbG8_Pg"),
         ("ba.b64decode('aGVsbG8_Pg')", "hello?>"), ("ba.b64decode('a')", "nil\tinvalid base64"),
         ("ba.urlencode('a b/ä')", "a%20b%2F%C3%A4"), ("#ba.rnds(12), #ba.rndbs(16)", "12\t16"),
@@ -41,12 +45,74 @@ import Testing
         ("(ba.datetime(86400):ticks())", "86400"), ("ba.datetime('x')", "nil\tinvalid date: x"),
         ("ba.socket.n2h(2, ba.socket.h2n(2, 4660)), #ba.socket.h2n(4, 1)", "4660\t4"),
         ("ba.socket.n2h(2, 'xx\\1\\2', 3)", "258"),
+        ("require'serpent'.line({1, 'a\"', b = true, ['c d'] = {}})", "{1, \"a\\\"\", [\"c d\"] = {}, b = true}"),
+        ("require'serpent'.block({x = {2}})", "{\n  x = {\n    2\n  }\n}"),
         ("ba.version() > 5000", "true"), ("ba.nothing", "nil"), ("type(ba.timer)", "function"),
         ("require 'ba' == ba", "true"), ("package.loaded.ba == ba", "true"),
         ("collectgarbage('count') > 0, collectgarbage()", "true\t0"),
     ])
     func answers(_ expression: String, _ expected: String) async throws {
         #expect(try await evaluate(expression) == expected)
+    }
+
+    @Test func aParserTakesPieces() async throws {
+        let rig = try ScriptRig(
+            """
+            p = ba.json.parser()
+            trace(p:parse('{"a":[1,"}'))
+            trace(select(2, p:parse('\\\\\\\\",2]')) == nil)
+            local ok, value = p:parse('} {"b"')
+            trace(ok, value.a[2], #value.a)
+            ok, value = p:parse(':null}[1][2]')
+            trace(ok, value.b == ba.json.null)
+            ok, value = p:parse('[3]', true)
+            trace(ok, #value, value[1][1], value[3][1])
+            trace(p:parse(' 7'))
+            trace(p:parse('[}'))
+            trace(select(2, p:parse('[4]'))[1])
+            for i = 1, 16 do big = p:parse('[' .. (' '):rep(65536)) end trace(big)
+            """)
+        await rig.app.settle()
+        #expect(rig.errors == [])
+        #expect(rig.traces.prefix(5) == ["true", "true", "true\t}\\\t3", "true\ttrue", "true\t3\t1\t3"])
+        #expect(rig.traces.dropFirst(5).prefix(2).allSatisfy { $0.hasPrefix("nil\t") })
+        #expect(rig.traces.suffix(2) == ["4", "nil"])
+        await rig.stop()
+    }
+
+    @Test func everyWayToTheLogIsThere() async throws {
+        let rig = try ScriptRig(
+            "trace('a', 1, nil, {} ~= nil) tracep(false, 5, 'b', 2) print('c', true) xedge.log('%s', 'd') xedge.elog({ts=true, subject='s'}, '%d', 5) xedge.eflush{} xedge.sendErr('e')"
+        )
+        await rig.app.settle()
+        #expect(rig.lines == ["a\t1\tnil\ttrue", "b\t2", "c\ttrue", "d", "5", "e"])
+        #expect(rig.errors == ["5", "e"])
+        await rig.stop()
+    }
+
+    @Test func errorsHaveAHandler() async throws {
+        let rig = try ScriptRig(
+            """
+            ba.seterrh(function(text) trace("handled", text:match("^[^\\n]*")) error("again") end)
+            ba.timer(function() error("boom") end):set(1, true)
+            """)
+        await rig.app.settle()
+        await rig.advance(.milliseconds(1), steps: 5)
+        #expect(rig.traces == ["handled\ttimer: test/main.xlua:2: boom"], "once, and not for its own")
+        _ = try await rig.app.evaluate("ba.seterrh(nil)")
+        _ = try? await rig.app.evaluate("error('unheard')")
+        await rig.app.settle()
+        #expect(rig.traces.count == 1)
+        await rig.stop()
+    }
+
+    @Test(arguments: [
+        "ba.exec('ls')", "ba.parselsp('')", "ba.create.dir('x')", "ba.create.authenticator()", "ba.create.luaio({})",
+        "xedge.sendmail{}", "ba.socket.req2sock()", "ba.socket.http2sock()",
+    ])
+    func stubsAnswerASentence(_ expression: String) async throws {
+        let answer = try await evaluate(expression)
+        #expect(answer.hasPrefix("nil\t") && answer.count > 20, "\(answer)")
     }
 
     @Test(arguments: [
@@ -203,6 +269,28 @@ import Testing
         #expect(rig.traces.prefix(2) == ["<hello>", "nil\ttimeout"])
         #expect(rig.traces.contains("server: sysshutdown"))
         #expect(rig.traces.contains { $0.hasSuffix("CLOSED") })
+        await rig.stop()
+    }
+
+    /// As public servers do it: nobody but the host holds the listener.
+    @Test func aCosocketLivesWithoutBeingHeld() async throws {
+        let rig = try ScriptRig(
+            .text(
+                """
+                do
+                    local listener = assert(ba.socket.bind(0))
+                    port = select(2, listener:sockname())
+                    listener:event(function(l) while true do l:accept():write("hello") end end, "r")
+                end
+                collectgarbage()
+                ba.thread.run(function()
+                    ba.sleep(1) collectgarbage()
+                    trace(ba.socket.connect("127.0.0.1", port):read(60000))
+                end)
+                """, name: "main.xlua"), manual: false)
+        try await eventually("the greeting") { !rig.traces.isEmpty || !rig.errors.isEmpty }
+        #expect(rig.traces == ["hello"])
+        #expect(rig.errors == [])
         await rig.stop()
     }
 

@@ -1,4 +1,5 @@
 import DeviceCore
+import TestSupport
 
 @testable import DeviceLua
 
@@ -7,17 +8,21 @@ final class ScriptRig: Sendable {
     let host: LuaHost
     let app: LuaApp
     private let store = Store()
+    private let directory: TemporaryDirectory?
 
     private final class Store: Sendable {
         let time = Locked<MonotonicTime>(.zero)
         let lines = Locked<[LuaLine]>([])
     }
 
-    /// - Parameter manual: whether the clock stands until ``advance(_:)``.
+    /// - Parameters:
+    ///   - manual: whether the clock stands until ``advance(_:)``.
+    ///   - directory: where the app is, kept as long as this.
     init(
         _ source: LuaAppSource, manual: Bool = true, reloads: Bool = false, libraries: [LuaLibrary] = [],
-        configure: (inout LuaAppConfiguration) -> Void = { _ in }
+        directory: TemporaryDirectory? = nil, configure: (inout LuaAppConfiguration) -> Void = { _ in }
     ) throws {
+        self.directory = directory
         let store = store
         var configuration = LuaAppConfiguration(name: "test", source: source)
         configuration.output = { line in store.lines.withLock { $0.append(line) } }

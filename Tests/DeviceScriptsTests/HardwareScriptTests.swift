@@ -19,6 +19,21 @@ import Testing
         #expect(rig.board.changes.contains { $0.line.name == "GPIO18" && $0.isHigh })
     }
 
+    /// As public scripts dim LEDs: with more than software can.
+    @Test func kilohertzAreSwitchedAsSoftwareCan() async throws {
+        let rig = ScriptRig()
+        try await rig.run(
+            """
+            trace(esp32.pwmtimer{mode="LOW", bits=13, timer=0, freq=5000})
+            pwm = esp32.pwmchannel{mode="LOW", timer=0, channel=0, gpio=18, duty=2^13-1}
+            trace("dimmed", pwm:duty(2^12))
+            """)
+        try await rig.writes("with 1000 Hz in place of 5000 Hz")
+        try await rig.writes("dimmed\ttrue")
+        try await eventually("it is switched") { rig.board.changes.filter { $0.line.name == "GPIO18" }.count > 2 }
+        await rig.host.stop()
+    }
+
     @Test func aFadeEndsWithTheCallback() async throws {
         let rig = ScriptRig()
         try await rig.run(
@@ -56,7 +71,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("esp32.pwmtimer{mode='LOW', bits=10, timer=0, freq=40000}", "cannot do 40000.0 Hz"),
+        ("esp32.pwmtimer{mode='LOW', bits=10, timer=0, freq=0.01}", "cannot do 0.01 Hz"),
         ("esp32.pwmchannel{mode='HIGH', timer=2, channel=1, gpio=18}", "is not set"),
         ("esp32.pwmchannel{mode='LOW', timer=0, channel=0, gpio=27}", "PWM channel 0 is in use"),
     ])

@@ -177,6 +177,100 @@ struct ScriptBroker {
         await node.stop()
     }
 
+    /// A broker with scripts' hooks, as LEDDemo carries one, and how its own clients reach it.
+    private func hooked() async throws -> (ScriptBroker, ScriptHub, SMQClientConfiguration) {
+        let hub = ScriptHub(secret: [UInt8](repeating: 7, count: 16))
+        var configuration = SMQBroker.Configuration()
+        configuration.authenticate = { await hub.authenticate($0) }
+        configuration.onSession = { hub.changed($0) }
+        let node = try await ScriptBroker.start(configuration)
+        var own = try node.configuration()
+        own.brokers = [try BrokerURL("smq://127.0.0.1:\(node.listener.address.port)/smq.lsp?\(hub.ownQuery)")]
+        return (node, hub, own)
+    }
+
+    @Test func aHubHearsOfClients() async throws {
+        let (node, hooks, own) = try await hooked()
+        let rig = ScriptRig(messaging: ScriptMessaging(standard: nil, hub: own, hooks: hooks))
+        try await rig.run(
+            """
+            hub = require"smq.hub".create{
+               onconnect=function(etid, info, peer)
+                  if info.info ~= "test" then return end
+                  trace("came", peer.tid == etid, peer.uid, info.uid, info.ip, info.url)
+                  trace("known", hub:etid2peer(etid).info, hub:etid2peer(1))
+                  for id, peer in hub:peers() do if id == etid then trace("listed", peer.uid) end end
+               end,
+               onclose=function(etid, sock, peer, err) trace("went", sock, peer.uid, err, (hub:etid2peer(etid))) end,
+               ondrop=function() end}
+            """)
+        try await rig.run(
+            """
+            smq = require"smq.client".create("\(try node.url)", {uid="script-guest", info="test"})
+            function smq.onconnect() ba.sleep(50) smq:close() end
+            """, name: "guest")
+        for line in [
+            "came\ttrue\tscript-guest\tscript-guest\t127.0.0.1\t/smq.lsp", "known\ttest\tnil", "listed\tscript-guest",
+            "went\tnil\tscript-guest\tclient-disconnected\tnil", "ondrop is never called",
+        ] { try await rig.writes(line) }
+        #expect(!rig.lines.contains { $0.contains(hooks.ownQuery) }, "no script sees the secret")
+        await rig.host.stop()
+        await node.stop()
+    }
+
+    @Test func aHubLetsIn() async throws {
+        let (node, hooks, own) = try await hooked()
+        let rig = ScriptRig(messaging: ScriptMessaging(standard: own, hub: own, hooks: hooks))
+        try await rig.run(
+            """
+            hub = require"smq.hub".create{authenticate=function(credentials, info)
+               trace("asked", credentials, info.uid, math.type(info.seed), info.ip)
+               if credentials == "broken" then error"broken" end
+               if credentials == "secret" then return 0 end
+               return 3, "not with " .. credentials
+            end}
+            function hub.onconnect() trace"own hub" end
+            """)
+        // The program's own are not asked, or it would shut itself out.
+        try await rig.writes("own hub")
+        for word in ["secret", "wrong", "broken"] {
+            try await rig.run(
+                """
+                smq = require"smq.client".create("\(try node.url)", {uid="script-\(word)"})
+                function smq.onauth() return "\(word)" end
+                function smq.onconnect() trace"\(word): in" end
+                function smq.onclose(why) trace("\(word): out", why) return false end
+                """, name: word)
+        }
+        for line in ["asked\tsecret\tscript-secret\tinteger\t127.0.0.1", "secret: in", "wrong: out", "broken: out"] {
+            try await rig.writes(line)
+        }
+        #expect(rig.lines.contains { $0.hasPrefix("wrong: out") && $0.contains("not with wrong") }, "\(rig.lines)")
+        await rig.host.stop()
+        // With the script its hooks are gone.
+        let other = ScriptRig(messaging: ScriptMessaging(standard: nil))
+        try await other.run(
+            """
+            smq = require"smq.client".create("\(try node.url)", {uid="script-late"})
+            function smq.onauth() return "wrong" end
+            function smq.onconnect() trace"late: in" end
+            """)
+        try await other.writes("late: in")
+        await other.host.stop()
+        await node.stop()
+    }
+
+    @Test func hooksOfTheBrokerNeedPermission() async throws {
+        let (node, hooks, own) = try await hooked()
+        let rig = ScriptRig(messaging: ScriptMessaging(standard: own, hub: own, hooks: hooks))
+        try await rig.run("trace(select(2, pcall(require'smq.hub'.create, {authenticate=print})))") {
+            $0.permissions[.hooks] = .only(["led"])
+        }
+        try await rig.writes("no permission for hooks: broker")
+        await rig.host.stop()
+        await node.stop()
+    }
+
     @Test(arguments: [
         (#"require"smq.client".create("ftp://x")"#, "bad argument #1"),
         (#"require"smq.client".create(print)"#, "a connect function is not supported"),

@@ -66,6 +66,11 @@ try:
     device.terminate()
     check("SIGTERM ends it with status 0", device.wait(timeout=20) == 0)
     check("no script failed", not printed("traceback"))
+    held = subprocess.run(
+        [demo, "--listen", "127.0.0.1:8080", "--for", "2s", "--script", os.path.join(examples, "blink.xlua"),
+         "--app-permit", "app=blink,pins=5+6"], capture_output=True, text=True)
+    check("a pin that settings do not permit is refused", "app blink has no permission for pins: 4" in held.stdout)
+    check("and the kernel's line was not touched", gpiosim("value", "GPIO4") == "0")
 finally:
     if device.poll() is None:
         device.kill()

@@ -24,6 +24,56 @@ int cnet_hash(const char *name, const uint8_t *bytes, size_t count, uint8_t dige
 int cnet_hmac(
     const char *name, const uint8_t *key, size_t key_count, const uint8_t *bytes, size_t count, uint8_t digest[64]);
 
+// PBKDF2 with HMAC (RFC 8018, section 5.2). Returns 0, or -1 when the library does not know the hash or refuses.
+int cnet_pbkdf2(
+    const char *hash, const uint8_t *password, size_t password_count, const uint8_t *salt, size_t salt_count,
+    int iterations, uint8_t *out, size_t count);
+
+// AES in Galois/Counter Mode with a key of 16, 24 or 32 bytes: count bytes to out. Encrypting writes the tag, decrypting
+// checks it; out is not to be used when that fails. Returns 0, or -1.
+int cnet_aes_gcm(
+    const uint8_t *key, size_t key_count, const uint8_t *iv, size_t iv_count, const uint8_t *extra, size_t extra_count,
+    const uint8_t *bytes, size_t count, int encrypt, uint8_t *out, uint8_t tag[16]);
+
+// AES in CBC mode, likewise; is_padded: as PKCS #7 says, else whole blocks. out has room for count + 32 bytes. Returns
+// how many were written, or -1.
+int cnet_aes_cbc(
+    const uint8_t *key, size_t key_count, const uint8_t iv[16], const uint8_t *bytes, size_t count, int encrypt,
+    int is_padded, uint8_t *out);
+
+// A new private key in PEM: RSA of so many bits, or with bits 0 one of an elliptic curve ("P-256"). Returns the text's
+// length, or -1.
+int cnet_key_new(int bits, const char *curve, char *pem, size_t capacity);
+
+enum { CNET_NUMBER_SIZE = 1024 };
+// A public key as numbers, big-endian: n and e of RSA, x and y of a point.
+typedef struct cnet_key_numbers {
+    int is_rsa;
+    size_t first_count, second_count; // at most CNET_NUMBER_SIZE for RSA, 66 for a point
+    uint8_t first[CNET_NUMBER_SIZE], second[CNET_NUMBER_SIZE];
+} cnet_key_numbers;
+// Those of a key or certificate in PEM. Returns 0, or -1.
+int cnet_key_numbers_of(const uint8_t *pem, size_t count, cnet_key_numbers *numbers);
+
+typedef enum cnet_padding { CNET_PKCS1 = 0, CNET_PSS = 1 } cnet_padding; // of RSA
+
+// Signs a hash with a private key in PEM. Returns the signature's length, or -1.
+int cnet_sign(
+    const uint8_t *pem, size_t pem_count, const char *hash, cnet_padding padding, const uint8_t *digest, size_t count,
+    uint8_t *signature, size_t capacity);
+// Checks a signature of a hash by a key or certificate in PEM, or by numbers where pem is NULL. Returns 1 when it is
+// good, 0 when it is not, -1 when the key cannot be used.
+int cnet_verify(
+    const uint8_t *pem, size_t pem_count, const cnet_key_numbers *numbers, const char *hash, cnet_padding padding,
+    const uint8_t *digest, size_t count, const uint8_t *signature, size_t signature_count);
+
+// The two numbers of an ECDSA signature, one after the other, each of as many bytes as is returned (32, 48 or 66; -1
+// for what is none). size: room for one.
+int cnet_ecdsa_split(const uint8_t *signature, size_t count, uint8_t *numbers, size_t size);
+// The reverse. Returns the signature's length, or -1.
+int cnet_ecdsa_join(
+    const uint8_t *r, size_t r_count, const uint8_t *s, size_t s_count, uint8_t *signature, size_t capacity);
+
 // Fills the buffer from the library's cryptographic generator. Returns 0, or -1.
 int cnet_random(uint8_t *bytes, size_t count);
 

@@ -16,6 +16,10 @@ int cnet_tls_context_trust(cnet_tls_context *context, const char *file, const ch
 // chain_file: PEM, own certificate first. key: a PEM file, or the URI of a key in a provider's or engine's store.
 int cnet_tls_context_use_chain(cnet_tls_context *context, const char *chain_file);
 int cnet_tls_context_use_key(cnet_tls_context *context, const char *key, int is_uri);
+// The same with PEM in memory: certificates to trust, and a chain with its key.
+int cnet_tls_context_trust_text(cnet_tls_context *context, const uint8_t *pem, size_t count);
+int cnet_tls_context_use_text(
+    cnet_tls_context *context, const uint8_t *chain, size_t chain_count, const uint8_t *key, size_t key_count);
 // The protocols' names, each after its length in one byte, best first.
 int cnet_tls_context_use_alpn(cnet_tls_context *context, const uint8_t *names, size_t count);
 // Whether the peer's certificate is checked; is_required: a client must have one (the servers' always must).

@@ -89,6 +89,20 @@ function meter(card, name, value, limit, text) {
   bar.value = Math.min(value, limit);
 }
 
+/** Fills a list of names and values; elements that are there stay, so that a selection in them does too. */
+function rows(list, pairs) {
+  while (list.children.length > pairs.length) list.lastChild.remove();
+  pairs.forEach(([name, value], index) => {
+    let row = list.children[index];
+    if (!row) {
+      row = list.appendChild(document.createElement("div"));
+      row.append(document.createElement("dt"), document.createElement("dd"));
+    }
+    say(row.firstChild, name);
+    say(row.lastChild, value);
+  });
+}
+
 function showApp(app) {
   const card = cards.get(app.name) ?? makeCard(app.name);
   card.dataset.state = app.state;
@@ -101,6 +115,8 @@ function showApp(app) {
   const failure = card.querySelector(".failure");
   failure.hidden = !app.lastError;
   say(failure, app.lastError ?? "");
+  rows(card.querySelector(".limits"), app.limits.map(({ name, limit, used }) => [name, used === null ? limit : `${grouped(used)} of ${limit}`]));
+  rows(card.querySelector(".permissions"), app.permissions.map(({ name, grant }) => [name, grant]));
   const isUp = app.state === "running";
   card.querySelector("[data-command=start]").hidden = isUp;
   card.querySelector("[data-command=stop]").hidden = !isUp && app.state !== "backing-off";

@@ -18,7 +18,7 @@ struct FileSetting {
         }
     }
 
-    /// A string or number as it is, an object as `key=value,key`.
+    /// A string or number as it is, an object as `key=value,key`, in which an array is `key=value+value`.
     private func text(_ value: JSONValue) throws(DeviceError) -> String {
         if let text = scalar(value) { return text }
         guard let members = value.objectValue else {
@@ -30,8 +30,7 @@ struct FileSetting {
             case .bool(false), .null: continue
             case .bool(true): parts.append(key)
             default:
-                guard let text = scalar(value) else { throw wrong(value, "Write a string for \(key)") }
-                parts.append("\(key)=\(text)")
+                parts.append("\(key)=\(try member(value, key))")
             }
             if parts.last?.contains(",") == true {
                 throw DeviceError(
@@ -39,6 +38,22 @@ struct FileSetting {
             }
         }
         return parts.joined(separator: ",")
+    }
+
+    /// A member of an object: a string or number, or several with `+` between them.
+    private func member(_ value: JSONValue, _ key: String) throws(DeviceError) -> String {
+        if let text = scalar(value) { return text }
+        guard let elements = value.arrayValue, !elements.isEmpty else {
+            throw wrong(value, "Write a string for \(key)")
+        }
+        var texts: [String] = []
+        for element in elements {
+            guard let text = scalar(element), !text.contains("+") else {
+                throw wrong(element, "Write strings without a plus for \(key)")
+            }
+            texts.append(text)
+        }
+        return texts.joined(separator: "+")
     }
 
     private func scalar(_ value: JSONValue) -> String? {

@@ -19,8 +19,9 @@
 /// ```
 ///
 /// - A repeatable flag is taken from one source as a whole; the sources are not mixed.
-/// - An object stands for `name=Red,color=red,line=GPIO17,active-low`; in it `true` leaves the name alone, and
-///   `false` and `null` leave nothing. As a value of its own, `null` is as if the key were not there.
+/// - An object stands for `name=Red,color=red,line=GPIO17,active-low`; in it `true` leaves the name alone, `false` and
+///   `null` leave nothing, and an array stands for its elements with `+` between them. As a value of its own, `null` is
+///   as if the key were not there.
 /// - An empty environment variable is as if it were not set (service files and containers set such ones).
 /// - A `DEVICE_` variable or a key that is no flag is an error that names the nearest flag.
 public enum SettingsSources {

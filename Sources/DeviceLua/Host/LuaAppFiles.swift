@@ -73,11 +73,28 @@ struct LuaAppFiles: Sendable {
         }
     }
 
-    /// A file's bytes. Throws `.notFound`, `.permission`, `.limitExceeded`, `.io`.
-    func read(_ path: String) throws(DeviceError) -> [UInt8] {
-        guard let root else { throw DeviceError(.notFound, "\(path): the app has no files") }
+    /// The app's directory or one below it, to be closed. Throws like ``read(_:in:)``.
+    func open(_ path: String) throws(DeviceError) -> Int32 {
+        guard let root else { throw DeviceError(.notFound, "the app has no files") }
         let directory = clua_open_root(root)
         guard directory >= 0 else { throw Self.failure(root, errno) }
+        guard !path.isEmpty else { return directory }
+        defer { close(directory) }
+        let inner = clua_open_beneath(directory, path, O_RDONLY | O_DIRECTORY, 0)
+        guard inner >= 0 else { throw Self.failure(path, errno) }
+        return inner
+    }
+
+    /// Two parts of a path; slashes at the ends do not matter.
+    static func joined(_ first: String, _ second: String) -> String {
+        (first.split(separator: "/") + second.split(separator: "/")).joined(separator: "/")
+    }
+
+    /// A file's bytes. Throws `.notFound`, `.permission`, `.limitExceeded`, `.io`.
+    ///
+    /// - Parameter folder: a directory of the app that the path does not leave.
+    func read(_ path: String, in folder: String = "") throws(DeviceError) -> [UInt8] {
+        let directory = try open(folder)
         defer { close(directory) }
         let file = clua_open_beneath(directory, path, O_RDONLY | O_NONBLOCK, 0)
         guard file >= 0 else { throw Self.failure(path, errno) }

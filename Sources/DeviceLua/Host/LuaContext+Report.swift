@@ -32,6 +32,17 @@ extension LuaContext {
             app.mailbox.post { context in context.emit("error", [.string("\(activity): \(message)")], isRetained: false)
             }
         }
+        // Not of its own errors, which would not end.
+        if activity != "error handler" {
+            let text = traceback.isEmpty ? "\(activity): \(message)" : "\(activity): \(message)\n\(traceback)"
+            app.mailbox.post { context in
+                guard let handler = context.errorHandler else { return }
+                context.start(
+                    .function(handler.function), [.string(text)],
+                    LuaActivation(
+                        thread: 0, owner: handler.owner, activity: "error handler", yielded: nil, finish: nil))
+            }
+        }
         if !isEnding { onFault() }
     }
 

@@ -220,6 +220,7 @@ extension LuaContext {
         }
         for (handle, held) in objects where held.owner == file { close(LuaObject(handle: handle)) }
         events.remove(owner: file)
+        if errorHandler?.owner == file { errorHandler = nil }
     }
 
     // MARK: Time and files

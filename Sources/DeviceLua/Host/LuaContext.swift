@@ -33,6 +33,8 @@ public final class LuaContext {
     /// Set while the app starts or ends.
     var isEnding = false
     var events = LuaEventTable()
+    /// Set by `ba.seterrh`.
+    var errorHandler: LuaEventTable.Listener?
     var statistics = LuaAppStatistics()
     var lines: LuaLineLimiter
     var errors = LuaErrorTable()

@@ -20,6 +20,9 @@ public struct LuaLimits: Sendable, Equatable {
     public var sockets = 32
     /// Files that are open.
     public var files = 16
+    /// Bytes of all files in the app's directory; writing beyond fails. A file that is made larger by something else
+    /// counts from the app's next start.
+    public var disk = 64 << 20
     /// Pins in use.
     public var pins = 32
     /// Lines of trace and log in one second; further ones are left out, and their number told.

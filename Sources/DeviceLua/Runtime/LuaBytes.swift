@@ -1,29 +1,15 @@
 import CNetShim
 import DeviceCore
 
-/// `ba`'s small functions about bytes and chance, and `ba.crypto.hash`.
+/// `ba`'s small functions about bytes and chance.
 enum LuaBytes {
     static let members: [String: LuaMember] = [
         "b64encode": .function { call in .value(.string(Base64.encode(try call.bytes(0)))) },
         "b64urlencode": .function { call in
-            let text = Base64.encode(try call.bytes(0)).utf8.compactMap { byte -> UInt8? in
-                switch byte {
-                case UInt8(ascii: "+"): UInt8(ascii: "-")
-                case UInt8(ascii: "/"): UInt8(ascii: "_")
-                case UInt8(ascii: "="): nil
-                default: byte
-                }
-            }
-            return .value(.bytes(text))
+            .value(.bytes(addressSafe(try call.bytes(0))))
         },
         "b64decode": .function { call in
-            // Both alphabets, as the vendor's takes them.
-            let text = try call.bytes(0).map { byte in
-                byte == UInt8(ascii: "-") ? UInt8(ascii: "+") : byte == UInt8(ascii: "_") ? UInt8(ascii: "/") : byte
-            }
-            guard let bytes = Base64.decode(String(decoding: text, as: UTF8.self)) else {
-                return .failure("invalid base64")
-            }
+            guard let bytes = decoded(try call.bytes(0)) else { return .failure("invalid base64") }
             return .value(.bytes(bytes))
         },
         "urlencode": .function { call in
@@ -54,10 +40,33 @@ enum LuaBytes {
             return .value(.bytes(bytes.map { alphabet[Int($0 & 63)] }))  // safe: six bits, and 64 of them
         },
         "rndbs": .function { call in .value(.bytes(try random(try call.integer(0, in: 0...65536, "the length")))) },
-        "crypto": .library(LuaLibrary("crypto", members: ["hash": .function(LuaHash.make)])),
+        "crypto": .library(LuaCrypto.library),
+        "aeskey": .function(LuaCipher.makeKey),
+        "aesencode": .function(LuaCipher.seal),
+        "aesdecode": .function(LuaCipher.open),
     ]
 
-    private static func random(_ count: Int) throws -> [UInt8] {
+    /// Base64 with the alphabet for addresses, without padding (RFC 4648, section 5).
+    static func addressSafe(_ bytes: [UInt8]) -> [UInt8] {
+        Base64.encode(bytes).utf8.compactMap { byte -> UInt8? in
+            switch byte {
+            case UInt8(ascii: "+"): UInt8(ascii: "-")
+            case UInt8(ascii: "/"): UInt8(ascii: "_")
+            case UInt8(ascii: "="): nil
+            default: byte
+            }
+        }
+    }
+
+    /// The bytes of a Base64 text in either alphabet, as the vendor's function takes them; nil for what is none.
+    static func decoded(_ text: [UInt8]) -> [UInt8]? {
+        let text = text.map { byte in
+            byte == UInt8(ascii: "-") ? UInt8(ascii: "+") : byte == UInt8(ascii: "_") ? UInt8(ascii: "/") : byte
+        }
+        return Base64.decode(String(decoding: text, as: UTF8.self))
+    }
+
+    static func random(_ count: Int) throws -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         guard cnet_random(&bytes, count) == 0 else { throw LuaError("no random bytes") }
         return bytes

@@ -2,7 +2,7 @@ import CLuaShim
 import DeviceCore
 import Glibc
 
-/// An app's `io`: files below its directory, which neither `..` nor a symbolic link leaves.
+/// An app's `io`, and what `ba.mkio` makes of it: files below a directory, which neither `..` nor a symbolic link leaves.
 final class LuaDirectory: LuaResource {
     static let luaClass = LuaClass(
         "io",
@@ -23,7 +23,7 @@ final class LuaDirectory: LuaResource {
                 let path = try call.string(1)
                 try call.context.require(.files, "read")
                 do {
-                    let text = try call.context.files.read(path)
+                    let text = try directory.read(path)
                     return try call.compile(text, named: "@\(call.context.app.name)/\(path)", environment: 2)
                 } catch let error as DeviceError {
                     return .failure("\(error)")
@@ -51,7 +51,12 @@ final class LuaDirectory: LuaResource {
             "mkdir": { call in try change(call) { mkdirat($0, $1, 0o755) } },
             "rmdir": { call in try change(call) { unlinkat($0, $1, Int32(AT_REMOVEDIR)) } },
             "remove": { call in try change(call) { unlinkat($0, $1, 0) } },
-            "realpath": { call in .value(.bytes(try call.bytes(1))) },
+            // As seen from the app: what lies above is no business of a script's.
+            "realpath": { call in
+                let directory: LuaDirectory = try call.resource(0)
+                let path = call.isNil(1) ? "" : try call.string(1)
+                return .value(.string(LuaAppFiles.joined(directory.prefix, path)))
+            },
             "resourcetype": { _ in .value(.string("disk")) },
         ], builtIns: ["dofile": .doFile])
 
@@ -64,10 +69,37 @@ final class LuaDirectory: LuaResource {
     }
 
     private func root() throws -> Int32 {
-        guard let root = files.root else { throw LuaError("the app has no files") }
-        let directory = clua_open_root(root)
-        guard directory >= 0 else { throw LuaError("cannot open the app's directory: \(SystemError.text(errno))") }
-        return directory
+        do { return try files.open(prefix) } catch { throw LuaError(error.message) }
+    }
+
+    /// A file's bytes, of a size that scripts may have.
+    func read(_ path: String) throws(DeviceError) -> [UInt8] { try files.read(path, in: prefix) }
+
+    /// `ba.openio(name)`: `home` and `disk` are the app's directory, others are not there.
+    static let open: LuaBody = { call in
+        let name = call.isNil(0) ? "home" : try call.string(0)
+        guard call.context.files.root != nil else { return .failure("the app has no files") }
+        guard ["home", "disk"].contains(name) else {
+            return .failure("there is no io \"\(name)\" here: home and disk are the app's own directory")
+        }
+        return .value(.object(try call.context.add(LuaDirectory(call.context.files, ""))))
+    }
+
+    /// `ba.mkio(io, directory)`: an io that does not leave a directory of another one.
+    static let make: LuaBody = { call in
+        guard !call.isNil(0) else {
+            return .failure("this host has no io but the app's: ba.mkio(ba.openio\"home\", \"directory\")")
+        }
+        let outer: LuaDirectory = try call.resource(0)
+        try call.context.require(.files, "read")
+        let inner = LuaDirectory(outer.files, LuaAppFiles.joined(outer.prefix, try call.string(1)))
+        // Beneath the outer one, so that ".." cannot lead beside it.
+        let root = try outer.root()
+        defer { Glibc.close(root) }
+        let directory = clua_open_beneath(root, try call.string(1), O_RDONLY | O_DIRECTORY, 0)
+        guard directory >= 0 else { return .failure("\(try call.string(1)): \(SystemError.text(errno))") }
+        Glibc.close(directory)
+        return .value(.object(try call.context.add(inner)))
     }
 
     private func open(_ path: String, _ mode: String, _ context: LuaContext) throws -> LuaFile {
@@ -87,8 +119,10 @@ final class LuaDirectory: LuaResource {
         }
         let directory = try root()
         defer { Glibc.close(directory) }
+        let use = context.state { LuaDiskUse() }
         let file = clua_open_beneath(directory, path, flags | O_NONBLOCK, 0o644)
         guard file >= 0 else { throw DeviceError(.io, "\(path): \(SystemError.text(errno))") }
+        if flags & O_TRUNC != 0 { use.forget() }
         return LuaFile(file)
     }
 
@@ -134,6 +168,7 @@ final class LuaDirectory: LuaResource {
         let parent = clua_open_beneath(root, parts.joined(separator: "/"), O_RDONLY | O_DIRECTORY, 0)
         guard parent >= 0 else { return .failure(SystemError.text(errno)) }
         defer { Glibc.close(parent) }
+        call.context.state { LuaDiskUse() }.forget()
         return body(parent, String(name)) == 0 ? .success : .failure(SystemError.text(errno))
     }
 
@@ -162,10 +197,9 @@ final class LuaFile: LuaResource {
             "write": { call in
                 let file: LuaFile = try call.resource(0)
                 for index in 1..<max(1, call.count) {
-                    let good = try call.withBytes(index) { bytes in
-                        Glibc.write(file.descriptor, bytes.baseAddress, bytes.count) == bytes.count
+                    if let failure = try call.withBytes(index, { try file.write($0, call.context) }) {
+                        return .failure(failure)
                     }
-                    if !good { return .failure(SystemError.text(errno)) }
                 }
                 return .success
             },
@@ -211,6 +245,25 @@ final class LuaFile: LuaResource {
         return .value(.bytes(bytes))
     }
 
+    /// Writes all; the reason where that was not possible.
+    private func write(_ bytes: UnsafeRawBufferPointer, _ context: LuaContext) throws -> String? {
+        let limit = context.app.configuration.limits.disk
+        let use = context.state { LuaDiskUse() }
+        let before = size
+        guard use.bytes(of: context.files) + bytes.count <= limit else {
+            return "the app's files would have more than \(limit) bytes"
+        }
+        let isDone = Glibc.write(descriptor, bytes.baseAddress, bytes.count) == bytes.count
+        let error = errno
+        use.add(size - before)
+        return isDone ? nil : SystemError.text(error)
+    }
+
+    private var size: Int {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
+    }
+
     private func line() throws -> LuaOutcome {
         var line: [UInt8] = []
         var byte: UInt8 = 0
@@ -223,4 +276,40 @@ final class LuaFile: LuaResource {
     }
 
     func close(in context: LuaContext) { Glibc.close(descriptor) }
+}
+
+/// How many bytes an app's directory holds: counted when a script first writes, and followed from then on.
+final class LuaDiskUse {
+    private static let maximumEntries = 100_000
+    private var counted: Int?
+
+    func bytes(of files: LuaAppFiles) -> Int {
+        if let counted { return counted }
+        var left = Self.maximumEntries
+        let bytes = files.root.map { Self.size(of: $0, depth: 16, &left) } ?? 0
+        counted = bytes
+        return bytes
+    }
+
+    func add(_ bytes: Int) { if let counted { self.counted = max(0, counted + bytes) } }
+    /// Something became smaller: it is counted anew.
+    func forget() { counted = nil }
+
+    private static func size(of path: String, depth: Int, _ left: inout Int) -> Int {
+        guard depth > 0 else { return 0 }
+        var sum = 0
+        for name in SystemFile.names(in: path) {
+            guard left > 0 else { return sum }
+            left -= 1
+            var status = stat()
+            // lstat: what a link leads to is not the app's.
+            guard lstat(path + "/" + name, &status) == 0 else { continue }
+            switch status.st_mode & S_IFMT {
+            case S_IFDIR: sum += size(of: path + "/" + name, depth: depth - 1, &left)
+            case S_IFREG: sum += Int(status.st_size)
+            default: continue
+            }
+        }
+        return sum
+    }
 }

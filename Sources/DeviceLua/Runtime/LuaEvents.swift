@@ -13,6 +13,15 @@ enum LuaEvents {
         return .success
     }
 
+    /// `ba.seterrh(function(message) ... end)`: called for every error of the app's scripts, in place of the one before;
+    /// nil takes it off.
+    static let setErrorHandler: LuaBody = { call in
+        let context = call.context
+        context.errorHandler =
+            call.isNil(0) ? nil : LuaEventTable.Listener(function: try call.function(0), owner: context.owner)
+        return .success
+    }
+
     /// `xedge.sendErr(text)`
     static let sendError: LuaBody = { call in
         let text = try call.string(0)

@@ -2,26 +2,29 @@ import DeviceCore
 
 /// `ba.json`: texts of peers, within limits.
 enum LuaJSON {
+    /// Tables are copied 32 deep; a text that is nested deeper could not be given back.
+    static let parsing = JSONParsingOptions(
+        allowsComments: false, maximumDepth: 30, maximumSize: 1 << 20, errorCode: .protocolViolation)
+
     static let library = LuaLibrary(
         "json",
         members: [
             "encode": .function { call in
-                var values: [JSONValue] = []
-                for index in 0..<max(1, call.count) { values.append(try json(try call.value(index), call.context)) }
-                return .values(values.map { .string("\($0)") })
+                let context = call.context
+                return .values(
+                    try (0..<max(1, call.count)).map { index in
+                        let value = try JSONValue(try call.value(index)) { context.resource($0) is Null }
+                        return .string("\(value)")
+                    })
             },
             "decode": .function { call in
                 do {
-                    let value = try JSONValue(
-                        parsing: try call.bytes(0),
-                        options: JSONParsingOptions(
-                            allowsComments: false, maximumDepth: 30, maximumSize: 1 << 20,
-                            errorCode: .protocolViolation))
-                    return .value(try lua(value, call.context))
+                    return .value(try lua(JSONValue(parsing: try call.bytes(0), options: parsing), call.context))
                 } catch let error as DeviceError {
                     return .failure("\(error)")
                 }
             },
+            "parser": .function { call in .value(.object(try call.context.add(LuaJSONParser()))) },
             "null": .computed { context in try null(context) },
         ])
 
@@ -43,48 +46,94 @@ enum LuaJSON {
         return object
     }
 
-    static func json(_ value: LuaValue, _ context: LuaContext) throws -> JSONValue {
-        switch value {
-        case .nil: return .null
-        case .boolean(let value): return .bool(value)
-        case .integer(let value): return .integer(value)
-        case .number(let value): return .number(value)
-        case .bytes(let bytes), .bytearray(let bytes): return .string(String(decoding: bytes, as: UTF8.self))
-        case .object(let object) where context.resource(object) is Null: return .null
-        case .table(let table):
-            let list = table.list
-            if !table.members.isEmpty, list.count == table.members.count {
-                return .array(try list.map { try json($0, context) })
-            }
-            var object = JSONObject()
-            for member in table.members {
-                let name: String
-                switch member.key {
-                case .bytes(let bytes): name = String(decoding: bytes, as: UTF8.self)
-                case .integer(let number): name = "\(number)"
-                case .number(let number): name = "\(number)"
-                default: throw LuaError("a \(member.key.kind) cannot be a name in JSON")
+    static func lua(_ value: JSONValue, _ context: LuaContext) throws -> LuaValue {
+        try LuaValue(value) { .object(try null(context)) }
+    }
+}
+
+/// `ba.json.parser()`: takes a text in pieces, as they come from a socket.
+///
+/// `parser:parse(data)` gives true and the value once it is whole, true alone while more is needed, nil and a reason for
+/// what is no JSON. `parser:parse(data, true)` gives a list of all values that are whole. Values are objects and arrays:
+/// of a number nobody could say whether it goes on.
+final class LuaJSONParser: LuaResource {
+    static let luaClass = LuaClass(
+        "jsonparser",
+        methods: [
+            "parse": { call in
+                let parser: LuaJSONParser = try call.resource(0)
+                do {
+                    try call.withBytes(1) { try parser.add($0) }
+                    guard call.isTrue(2) else {
+                        guard let value = try parser.next() else { return .success }
+                        return .values([.boolean(true), try LuaJSON.lua(value, call.context)])
+                    }
+                    var values: [LuaValue] = []
+                    while let value = try parser.next() { values.append(try LuaJSON.lua(value, call.context)) }
+                    return values.isEmpty ? .success : .values([.boolean(true), .table(LuaTable(list: values))])
+                } catch let error as DeviceError {
+                    parser.forget()
+                    return .failure("\(error)")
                 }
-                object[name] = try json(member.value, context)
-            }
-            return .object(object)
-        default: throw LuaError("a \(value.kind) cannot be written as JSON")
+            },
+            "close": { call in
+                try call.close()
+                return .success
+            },
+        ])
+
+    private var bytes: [UInt8] = []
+    /// Where the value begins that is not whole yet.
+    private var start = 0
+    /// How far the text was looked at, and what is open there.
+    private var looked = 0
+    private var depth = 0
+    private var isInString = false
+    private var isEscaped = false
+
+    private func add(_ more: UnsafeRawBufferPointer) throws(DeviceError) {
+        bytes.removeFirst(start)
+        looked -= start
+        start = 0
+        guard bytes.count + more.count <= LuaJSON.parsing.maximumSize else {
+            throw DeviceError(.limitExceeded, "the text has more than \(LuaJSON.parsing.maximumSize) bytes")
         }
+        bytes += more
     }
 
-    static func lua(_ value: JSONValue, _ context: LuaContext) throws -> LuaValue {
-        switch value {
-        case .null:
-            return .object(try null(context))
-        case .bool(let value): return .boolean(value)
-        case .integer(let value): return .integer(value)
-        // Lua has no such whole number; a float is what its own reader makes of one.
-        case .unsigned(let value): return .number(Double(value))
-        case .number(let value): return .number(value)
-        case .string(let text): return .string(text)
-        case .array(let values): return .table(LuaTable(list: try values.map { try lua($0, context) }))
-        case .object(let members):
-            return .table(LuaTable(named: try members.map { ($0.key, try lua($0.value, context)) }))
+    /// Takes the next value off the text; nil while it is not whole.
+    private func next() throws(DeviceError) -> JSONValue? {
+        for index in looked..<bytes.count {
+            let byte = bytes[index]  // safe: within the text
+            looked = index + 1
+            if isInString {
+                if byte == UInt8(ascii: "\""), !isEscaped { isInString = false }
+                isEscaped = byte == UInt8(ascii: "\\") && !isEscaped
+                continue
+            }
+            switch byte {
+            case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"):
+                depth -= 1
+                guard depth <= 0 else { continue }
+                let text = bytes[start..<looked]  // safe: both are within the text
+                (start, depth) = (looked, 0)
+                return try JSONValue(parsing: text, options: LuaJSON.parsing)
+            case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\r"), UInt8(ascii: "\n"): continue
+            default:
+                guard depth > 0 else {
+                    throw DeviceError(.protocolViolation, "an object or an array is expected")
+                }
+                if byte == UInt8(ascii: "\"") { isInString = true }
+            }
         }
+        return nil
     }
+
+    private func forget() {
+        bytes = []
+        (start, looked, depth, isInString, isEscaped) = (0, 0, 0, false, false)
+    }
+
+    func close(in context: LuaContext) { forget() }
 }

@@ -30,6 +30,12 @@ final class LuaSocket: LuaResource {
     var descriptor: Int32
     var object = LuaObject(handle: 0)
     var isConnected: Bool
+    /// Of a connection that is secure, or becomes so.
+    var tls: TLSStream?
+    /// Of a listener whose connections are secure.
+    var acceptor: TLSStreamContext?
+    /// Whom the script wanted to reach.
+    var host: String?
     private var reading: Pending?
     private var writing: Pending?
     /// `sock:disable()`: who waits for `sock:enable()`.
@@ -44,6 +50,7 @@ final class LuaSocket: LuaResource {
 
     func close(in context: LuaContext) {
         if descriptor >= 0 {
+            endTLS()
             context.unwatch(descriptor)
             Glibc.close(descriptor)
             descriptor = -1
@@ -91,10 +98,25 @@ final class LuaSocket: LuaResource {
         }
     }
 
+    /// Whether a script waits for this socket.
+    var isWaiting: Bool { reading != nil || writing != nil }
+
+    /// Makes an operation of somebody who waits already.
+    func begin(_ pending: Pending, _ context: LuaContext) {
+        reading = pending
+        ready(context)
+    }
+
     private func follow(_ context: LuaContext) {
         guard descriptor >= 0 else { return }
-        guard reading != nil || writing != nil else { return context.unwatch(descriptor) }
-        context.watch(descriptor, forReading: reading != nil, forWriting: writing != nil) { [weak self] context in
+        guard isWaiting else { return context.unwatch(descriptor) }
+        var (reads, writes) = (reading != nil, writing != nil)
+        if let tls {
+            // Within TLS the one may have to wait for the other.
+            writes = tls.hasOutput
+            if case .handshaking = tls.state { reads = true }
+        }
+        context.watch(descriptor, forReading: reads, forWriting: writes) { [weak self] context in
             self?.ready(context)
         }
     }
@@ -102,9 +124,10 @@ final class LuaSocket: LuaResource {
     private func ready(_ context: LuaContext) {
         if let pending = reading, let results = pending.attempt(self) { finish(true, results, context) }
         if let pending = writing, let results = pending.attempt(self) { finish(false, results, context) }
+        if tls != nil { follow(context) }
     }
 
-    private func finish(_ isReading: Bool, _ results: [LuaValue], _ context: LuaContext) {
+    func finish(_ isReading: Bool, _ results: [LuaValue], _ context: LuaContext) {
         guard let pending = isReading ? reading : writing else { return }
         if isReading { reading = nil } else { writing = nil }
         if let deadline = pending.deadline { context.unschedule(deadline) }
@@ -139,6 +162,7 @@ final class LuaSocket: LuaResource {
 
     /// What arrived, nil when nothing did yet.
     func receive() -> [LuaValue]? {
+        if let tls { return receive(tls) }
         var address = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         var buffer = [UInt8](repeating: 0, count: kind == .datagram ? 65536 : Self.maximumRead)
@@ -167,7 +191,10 @@ final class LuaSocket: LuaResource {
         }
         do {
             try LuaAddress.prepare(accepted)
-            return [.object(try context.add(socket: LuaSocket(accepted, .stream)))]
+            let socket = LuaSocket(accepted, .stream)
+            // The handshake is made by its first read or write.
+            socket.tls = try acceptor?.accept(from: "a client")
+            return [.object(try context.add(socket: socket, owner: context.objects[object.handle]?.owner))]
         } catch {
             Glibc.close(accepted)
             return [.nil, .string("\(error)")]
@@ -177,7 +204,12 @@ final class LuaSocket: LuaResource {
 
 extension LuaContext {
     /// Makes a socket's object, within the limit of sockets.
-    func add(socket: LuaSocket) throws -> LuaObject {
+    ///
+    /// - Parameter file: the file that it belongs to, where none runs now.
+    func add(socket: LuaSocket, owner file: Int? = nil) throws -> LuaObject {
+        let outer = owner
+        owner = file ?? outer
+        defer { owner = outer }
         let limit = app.configuration.limits.sockets
         let open = objects.values.count { $0.resource is LuaSocket }
         guard open < limit else { throw LuaError("too many sockets (at most \(limit))") }

@@ -74,15 +74,20 @@ enum LuaSocketMethods {
             guard let socket: LuaSocket = try? call.resource(0) else { return .value(.string("closed")) }
             return .value(.string(socket.isConnected ? "connected" : "notconnected"))
         },
-        "trusted": { _ in .values([.boolean(false), .string("no TLS")]) },
-        "upgrade": { _ in .failure("TLS of scripts is not there yet") },
+        "trusted": { call in try LuaSocket.trusted(call) },
+        "upgrade": { call in try LuaSocket.upgrade(call) },
     ]
 
     /// Runs `function(socket, ...)`; the socket is closed when it returns.
     static func start(_ function: LuaFunction, _ object: LuaObject, _ arguments: [LuaValue], _ context: LuaContext) {
+        // The script need not hold a socket that serves itself. Without memory for that it can be collected, no more.
+        try? context.anchor(object, true)
         context.start(
             .function(function), [.object(object)] + arguments, activity: "cosocket", of: object
-        ) { context, _ in context.close(object) }
+        ) { context, _ in
+            try? context.anchor(object, false)
+            context.close(object)
+        }
     }
 
     private static func name(
@@ -107,10 +112,12 @@ enum LuaSocketMethods {
     private final class Sender {
         private let bytes: [UInt8]
         private var sent = 0
+        private var isEncrypted = false
 
         init(_ bytes: [UInt8]) { self.bytes = bytes }
 
         func send(_ socket: LuaSocket) -> [LuaValue]? {
+            if let tls = socket.tls { return socket.send(bytes, tls, isBegun: &isEncrypted) }
             while sent < bytes.count {
                 let count = bytes.withUnsafeBytes { buffer in
                     Glibc.send(
@@ -138,11 +145,15 @@ extension LuaSocket {
                 let host = try call.string(0)
                 let port = try call.integer(1, in: 1...65535, "the port")
                 let options = call.isTable(2) ? try call.table(2) : LuaTable()
-                if options["shark"].isTrue { return .failure("TLS of scripts is not there yet") }
                 try call.context.require(.hosts, host)
-                let timeout = max(1, options["timeout"].wholeNumber ?? 10_000)
+                let timeout = min(max(1, options["timeout"].wholeNumber ?? 10_000), 1 << 31)
+                var tls: TLSStreamContext?
+                if let shark = try LuaShark.found(options["shark"], call.context, isServer: false) {
+                    do throws(DeviceError) { tls = try shark.context() } catch { return .failure(error.message) }
+                }
+                let target = Target(host: host, port: port, timeout: timeout, tls: tls)
                 return try resolved(call, host) { context, address, attempt in
-                    try connect(address, port, timeout, context, attempt)
+                    try connect(address, target, context, attempt)
                 }
             },
             "udpcon": .function { call in
@@ -157,9 +168,9 @@ extension LuaSocket {
                             Glibc.close(descriptor)
                             throw LuaError(SystemError.text(errno))
                         }
+                        let token = attempt.waiter.token
                         context.resume(
-                            attempt.waiter.token, [.object(try context.adopt(socket: LuaSocket(descriptor, .datagram)))]
-                        )
+                            token, [.object(try context.adopt(socket: LuaSocket(descriptor, .datagram), for: token))])
                     }
                 }
                 let port = call.isNil(0) ? 0 : try call.integer(0, in: 0...65535, "the port")
@@ -225,22 +236,29 @@ extension LuaSocket {
         }
     }
 
+    /// Where a script wants to be connected to.
+    private struct Target: Sendable {
+        let host: String
+        let port: Int
+        /// In milliseconds.
+        let timeout: Int64
+        let tls: TLSStreamContext?
+    }
+
     private static func connect(
-        _ address: IPAddress, _ port: Int, _ timeout: Int64, _ context: LuaContext, _ attempt: Attempt
+        _ address: IPAddress, _ target: Target, _ context: LuaContext, _ attempt: Attempt
     ) throws {
         let token = attempt.waiter.token
+        let end = context.now + .milliseconds(target.timeout)
         let descriptor = try LuaAddress.socket(for: address, stream: true)
-        let result = LuaAddress.with(address, port: port) { Glibc.connect(descriptor, $0, $1) }
-        if result == 0 {
-            context.resume(token, [.object(try context.adopt(socket: LuaSocket(descriptor, .stream)))])
-            return
-        }
+        let result = LuaAddress.with(address, port: target.port) { Glibc.connect(descriptor, $0, $1) }
+        if result == 0 { return try connected(descriptor, target, end, context, attempt) }
         guard errno == EINPROGRESS else {
             Glibc.close(descriptor)
             throw LuaError(SystemError.text(errno))
         }
         // The object is made when the connection stands; until then the attempt owns the descriptor.
-        let deadline = context.schedule(at: context.now + .milliseconds(timeout)) { context in
+        let deadline = context.schedule(at: end) { context in
             attempt.giveUp()
             context.resume(token, [.nil, .string("timeout")])
         }
@@ -261,11 +279,29 @@ extension LuaSocket {
             context.unwatch(descriptor)
             context.unschedule(deadline)
             attempt.giveUp = {}
-            do {
-                context.resume(token, [.object(try context.adopt(socket: LuaSocket(descriptor, .stream)))])
-            } catch {
+            do { try connected(descriptor, target, end, context, attempt) } catch {
                 context.resume(token, [.nil, .string("\(error)")])
             }
+        }
+    }
+
+    /// The connection stands: the script gets it, once it is secure where it shall be.
+    private static func connected(
+        _ descriptor: Int32, _ target: Target, _ end: MonotonicTime, _ context: LuaContext, _ attempt: Attempt
+    ) throws {
+        let token = attempt.waiter.token
+        let socket = LuaSocket(descriptor, .stream)
+        socket.host = target.host
+        guard let tls = target.tls else {
+            return context.resume(token, [.object(try context.adopt(socket: socket, for: token))])
+        }
+        do {
+            let stream = try tls.connect(to: target.host, port: target.port)
+            attempt.giveUp = { socket.abandon(context) }
+            socket.secure(stream, token, until: end, context) { attempt.giveUp = {} }
+        } catch {
+            socket.abandon(context)
+            throw error
         }
     }
 
@@ -275,6 +311,10 @@ extension LuaSocket {
         // Without a wish: what is granted, loopback if in doubt.
         let text = options["intf"].text ?? (grants.allows(everywhere) ? everywhere : "127.0.0.1")
         try call.context.require(.listen, text)
+        var acceptor: TLSStreamContext?
+        if kind == .listener, let shark = try LuaShark.found(options["shark"], call.context, isServer: true) {
+            do throws(DeviceError) { acceptor = try shark.context() } catch { return .failure(error.message) }
+        }
         guard let address = IPAddress(text) else { return .failure("not an address: \(text)") }
         let descriptor = try LuaAddress.socket(for: address, stream: kind == .listener)
         LuaAddress.set(descriptor, Int(SOL_SOCKET), SO_REUSEADDR, 1)
@@ -285,14 +325,18 @@ extension LuaSocket {
             Glibc.close(descriptor)
             return .failure(reason)
         }
-        return .value(.object(try call.context.adopt(socket: LuaSocket(descriptor, kind, isConnected: false))))
+        let socket = LuaSocket(descriptor, kind, isConnected: false)
+        socket.acceptor = acceptor
+        return .value(.object(try call.context.adopt(socket: socket)))
     }
 }
 
 extension LuaContext {
     /// The same as `add(socket:)`, and closes the descriptor where that fails.
-    func adopt(socket: LuaSocket) throws -> LuaObject {
-        do { return try add(socket: socket) } catch {
+    ///
+    /// - Parameter token: of the script that waits for it, to whose file it belongs; nil for the one that runs.
+    func adopt(socket: LuaSocket, for token: UInt64? = nil) throws -> LuaObject {
+        do { return try add(socket: socket, owner: token.flatMap { waits[$0]?.activation.owner }) } catch {
             Glibc.close(socket.descriptor)
             throw error
         }

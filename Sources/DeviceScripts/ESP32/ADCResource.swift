@@ -32,10 +32,13 @@ final class ADCResource: LuaResource {
         case mean
     }
 
+    /// In Hz; faster than this software does not sample.
+    private static let highestRate = 10_000
+
     /// `esp32.adc()`, or `esp32.adc(unit, channel [, {attenuation, volt, callback, fs, bl, filter}])`
     static func open(_ call: LuaCall, _ board: ScriptBoard) throws -> LuaOutcome {
         // The rates of sampling, in Hz.
-        if call.count == 0 { return .values([.integer(1), .integer(10_000)]) }
+        if call.count == 0 { return .values([.integer(1), .integer(highestRate)]) }
         let unit = try call.integer(0, in: 0...255, "the unit")
         let channel = try call.integer(1, in: 0...255, "the channel")
         let config = try ConfigTable(call, 2)
@@ -45,8 +48,15 @@ final class ADCResource: LuaResource {
         var rate = 0
         var length = 0
         if callback != nil {
-            rate = try config.integer("fs", in: 1...10_000)
-            length = try config.integer("bl", in: 1...65_536)
+            // 0 leaves the choice to the host.
+            rate = try config.integer("fs", in: 0...2_000_000)
+            length = try config.integer("bl", in: 0...65_536)
+            if rate == 0 { rate = 100 }
+            if rate > highestRate {
+                context.write(.info, "adc: software samples with \(highestRate) Hz in place of \(rate) Hz")
+                rate = highestRate
+            }
+            if length == 0 { length = max(1, rate / 10) }
         }
         let filter = try config.word("filter", Filter.self) ?? .data
         let source: any AnalogSource

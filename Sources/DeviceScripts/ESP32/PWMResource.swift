@@ -21,6 +21,9 @@ final class PWMResource: LuaResource {
             },
         ])
 
+    /// Faster than this software does not switch.
+    private static let softwareLimit = 1000.0
+
     private let timer: PWMTimer
     private let number: PWMTimer.Key
     private let channel: ScriptPWMChannel
@@ -46,8 +49,8 @@ final class PWMResource: LuaResource {
         guard let frequency = config.value("freq").double, frequency > 0 else {
             throw ConfigTable.wrong("freq", "a number above 0 is expected")
         }
-        guard (0.1...1000).contains(frequency) else {
-            return .failure("a PWM timer cannot do \(frequency) Hz here; 0.1 to 1000 Hz work")
+        guard (0.1...40e6).contains(frequency) else {
+            return .failure("a PWM timer cannot do \(frequency) Hz; 0.1 Hz to 40 MHz work")
         }
         call.context.state { PWMUnit() }.timers[key] = PWMTimer(bits: bits, frequency: frequency)
         return .success
@@ -70,7 +73,7 @@ final class PWMResource: LuaResource {
         let clock = PWMTimer.Key(group: group, number: try config.integer("timer", in: 0...3))
         let pin = try config.integer("gpio", in: 0...255)
         let line = try board.line(of: pin)
-        guard let timer = unit.timers[clock] else {
+        guard var timer = unit.timers[clock] else {
             return .failure("PWM timer \(clock.number) of mode \(group.rawValue) is not set: call esp32.pwmtimer first")
         }
         guard !unit.channels.contains(key) else { return .failure("PWM channel \(key.number) is in use") }
@@ -86,6 +89,14 @@ final class PWMResource: LuaResource {
             } else {
                 output = try SoftwarePWM(
                     line, on: board.backend, consumer: "\(context.app.name) pwm", clock: board.time)
+                // Most scripts dim an LED with kilohertz, which looks the same.
+                if timer.frequency > softwareLimit {
+                    context.write(
+                        .info,
+                        "pin \(pin) is switched by software, with \(Int(softwareLimit)) Hz in place of \(Int(timer.frequency)) Hz"
+                    )
+                    timer = PWMTimer(bits: timer.bits, frequency: softwareLimit)
+                }
             }
             channel = try ScriptPWMChannel(timer, duty: duty, output: output, claim: claim, clock: board.clock)
         } catch {

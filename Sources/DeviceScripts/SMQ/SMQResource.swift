@@ -2,6 +2,7 @@ import ClusterClient
 import DeviceCore
 import DeviceLua
 import DeviceProtocols
+import NIOCore
 
 /// The object of `require"smq.client".create(url, options)` and of `require"smq.hub".create(options)`.
 ///
@@ -26,6 +27,12 @@ final class SMQResource: LuaResource {
             "tid2subtopic": { call in try name(call) { $0.subtopicName($1) } },
             "topic2tid": { call in try number(call) { $0.knownTopic($1) } },
             "subtopic2tid": { call in try number(call) { $0.knownSubtopic($1) } },
+            "peers": { try peers($0) },
+            "etid2peer": { try peer($0) },
+            "connect": { _ in
+                .failure(
+                    "requests of a web server do not reach scripts here: clients connect to the program's own broker")
+            },
             "status": { call in
                 let status = try client(call).client.currentStatus
                 return .values([.boolean(status.node != nil), status.node.map { .string($0) } ?? .nil])
@@ -50,9 +57,12 @@ final class SMQResource: LuaResource {
     private var handlers: [ScriptSMQClient.Subscription: Handler] = [:]
     private var observers: [ScriptSMQClient.Target: LuaFunction] = [:]
     private var object: LuaObject?
+    private var hub: (hooks: ScriptHub, id: UInt64?)?
 
     func close(in context: LuaContext) {
         client?.close()
+        if let hub, let id = hub.id { hub.hooks.remove(id) }
+        hub = nil
         client = nil
         handlers = [:]
         observers = [:]
@@ -66,12 +76,13 @@ final class SMQResource: LuaResource {
     // MARK: Making one
 
     /// Makes the object, and a client that begins to connect.
-    static func open(_ call: LuaCall, _ configuration: SMQClientConfiguration, _ messaging: ScriptMessaging) throws
-        -> LuaOutcome
-    {
+    static func open(
+        _ call: LuaCall, _ configuration: SMQClientConfiguration, _ messaging: ScriptMessaging,
+        keeping kept: [(String, LuaValue)] = [], then begin: (SMQResource, LuaObject) throws -> Void = { _, _ in }
+    ) throws -> LuaOutcome {
         let context = call.context
         let resource = SMQResource()
-        let object = try context.add(resource)
+        let object = try context.add(resource, keeping: kept)
         resource.object = object
         let app = context.app
         var configuration = configuration
@@ -91,6 +102,10 @@ final class SMQResource: LuaResource {
             app.post { context in (context.resource(object) as? SMQResource)?.take(event, context) }
         }
         resource.client = client
+        do { try begin(resource, object) } catch {
+            context.close(object)
+            throw error
+        }
         // Fields are set after `create` has returned: what comes before would find none.
         app.post { context in
             // The app may have closed it in the meantime.
@@ -98,6 +113,98 @@ final class SMQResource: LuaResource {
             client.start()
         }
         return .value(.object(object))
+    }
+
+    // MARK: A hub's clients
+
+    /// A client of the program's own broker, with the hooks of its options.
+    static func openHub(
+        _ call: LuaCall, _ configuration: SMQClientConfiguration, _ messaging: ScriptMessaging, _ hooks: ScriptHub?,
+        _ options: ConfigTable
+    ) throws -> LuaOutcome {
+        var kept: [(String, LuaValue)] = []
+        if let function = try options.function("onmsg") { kept.append(("onmsg", .function(function))) }
+        let names = try ["onconnect", "onclose", "authenticate"].filter { name in
+            guard let function = try options.function(name) else { return false }
+            // Not by the bare name, which is the object's own session's.
+            kept.append(("hub \(name)", .function(function)))
+            return true
+        }
+        if !names.isEmpty {
+            try call.context.require(.hooks, "broker")
+            guard hooks != nil else {
+                throw LuaError("Invalidarg \(names.joined(separator: ", ")): this program's broker asks no script")
+            }
+        }
+        if options.has("ondrop") {
+            call.context.write(.info, "smq.hub: ondrop is never called: the program's own broker counts what it drops")
+        }
+        let target = ScriptTarget(call.context, activity: "smq hub")
+        var asked: (@Sendable (SMQConnectRequest) async -> SMQConnectDecision)?
+        if names.contains("authenticate") { asked = { request in await decision(on: request, by: target) } }
+        let own = ScriptHub.Hooks(authenticate: asked) { change, peer in inform(target, change, peer) }
+        func begin(_ resource: SMQResource, _ object: LuaObject) throws {
+            target.name(object)
+            guard let hooks else { return }
+            resource.hub = (hooks, nil)
+            if !names.isEmpty { resource.hub?.id = try hooks.add(own) }
+        }
+        return try open(call, configuration, messaging, keeping: kept, then: begin)
+    }
+
+    private static func inform(_ target: ScriptTarget, _ change: SMQSessionChange, _ peer: ScriptHub.Peer) {
+        let etid = LuaValue.integer(Int64(change.etid))
+        if let end = change.end {
+            target.call("hub onclose", [etid, .nil, table(peer), .string(end.rawValue)])
+        } else {
+            target.call("hub onconnect", [etid, table(change, peer.information), table(peer)])
+        }
+    }
+
+    private static func table(_ peer: ScriptHub.Peer) -> LuaValue {
+        .table(
+            LuaTable(named: [
+                ("tid", .integer(Int64(peer.etid))), ("uid", .bytes(peer.uid)), ("info", .string(peer.information)),
+            ]))
+    }
+
+    private static func table(_ change: SMQSessionChange, _ information: String) -> LuaValue {
+        .table(
+            LuaTable(named: [
+                ("uid", .bytes(Array(change.uid.readableBytesView))), ("info", .string(information)),
+                ("seed", .integer(Int64(change.seed))), ("ip", .string(change.address)),
+                // A query can hold a secret.
+                ("url", .string(String(change.url.prefix { $0 != "?" }))),
+            ]))
+    }
+
+    /// `authenticate(credentials, info)` gives 0 to let a client in, else the protocol's code and a reason.
+    private static func decision(
+        on request: SMQConnectRequest, by target: ScriptTarget
+    ) async -> SMQConnectDecision {
+        let information = LuaTable(named: [
+            ("uid", .bytes(Array(request.uid.readableBytesView))), ("info", .string(request.information)),
+            ("seed", .integer(Int64(request.seed))), ("ip", .string(request.address)), ("url", .string(request.url)),
+        ])
+        let answer = await target.callAndWait(
+            "hub authenticate", [.bytes(Array(request.credentials.readableBytesView)), .table(information)])
+        guard case .returned(let values) = answer else { return .refuse(.unavailable, "a script failed") }
+        if values.first?.wholeNumber == 0 { return .accept }
+        let code = values.first?.wholeNumber.flatMap { UInt8(exactly: $0) }.map { SMQConnackCode(rawValue: $0) }
+        return .refuse(code ?? .denied, values.dropFirst().first?.text ?? "refused by a script")
+    }
+
+    /// `for etid, peer in hub:peers() do`
+    private static func peers(_ call: LuaCall) throws -> LuaOutcome {
+        guard let hub = try call.resource(0, as: SMQResource.self).hub else { throw LuaError("this is no hub") }
+        let list = hub.hooks.peers.flatMap { [LuaValue.integer(Int64($0.etid)), table($0)] }
+        return .values([.builtIn(.nextListed), .table(LuaTable(list: list))])
+    }
+
+    /// `hub:etid2peer(etid)`
+    private static func peer(_ call: LuaCall) throws -> LuaOutcome {
+        guard let hub = try call.resource(0, as: SMQResource.self).hub else { throw LuaError("this is no hub") }
+        return .value(hub.hooks.peer(UInt32(clamping: try call.integer(1))).map { table($0) } ?? .nil)
     }
 
     // MARK: What comes

@@ -11,19 +11,23 @@ public final class ScriptMessaging: Sendable {
     private let standard: SMQClientConfiguration?
     /// The settings for the broker that the program carries; nil where it carries none.
     private let hub: SMQClientConfiguration?
+    /// The hooks of that broker; nil where scripts have none.
+    private let hooks: ScriptHub?
     private let eventLoop: (any EventLoop)?
     private let logger: Logger
 
     /// - Parameters:
     ///   - standard: where a script goes that names no broker; its unique id is not used.
     ///   - hub: how a client of this process reaches the broker that the program carries, or nil.
+    ///   - hooks: what scripts hear of that broker's clients, and say to them.
     ///   - eventLoop: where clients live.
     public init(
-        standard: SMQClientConfiguration?, hub: SMQClientConfiguration? = nil, eventLoop: (any EventLoop)? = nil,
-        logger: Logger = Logger(label: "scripts")
+        standard: SMQClientConfiguration?, hub: SMQClientConfiguration? = nil, hooks: ScriptHub? = nil,
+        eventLoop: (any EventLoop)? = nil, logger: Logger = Logger(label: "scripts")
     ) {
         self.standard = standard
         self.hub = hub
+        self.hooks = hooks
         self.eventLoop = eventLoop
         self.logger = logger
     }
@@ -110,14 +114,16 @@ public final class ScriptMessaging: Sendable {
         }
         try call.context.require(.hosts, Self.ownBroker)
         let options = try ConfigTable(call, 0)
-        for name in ["onconnect", "onclose", "onpublish", "ondrop", "authenticate", "permittop", "permitsubtop"]
-        where options.has(name) {
-            throw LuaError("Invalidarg \(name): the program's own broker decides that, scripts do not")
+        // A script that relies on being asked must not run without it.
+        for name in ["onpublish", "permittop", "permitsubtop"] where options.has(name) {
+            throw LuaError(
+                "Invalidarg \(name): the program's own broker asks no script before each message; give a program accounts and topics by smq-broker --accounts"
+            )
         }
         configuration.outbox = nil
         configuration.uid = try uid(options, call.context)
         configuration.information = "hub of \(call.context.app.name)"
-        return try SMQResource.open(call, configuration, self)
+        return try SMQResource.openHub(call, configuration, self, hooks, options)
     }
 
     /// The id of the options, or one that no other client has.

@@ -67,7 +67,7 @@ public final class TLSClientContext: Sendable {
     }
 
     /// The name as it is checked and remembered.
-    private static func normal(_ name: String) -> (name: String, isAddress: Bool) {
+    static func normal(_ name: String) -> (name: String, isAddress: Bool) {
         // A zone (fe80::1%eth0) is this machine's own affair.
         if let address = IPAddress(name.prefix { $0 != "%" }) { return ("\(address)", true) }
         let lower = name.lowercased()

@@ -60,6 +60,32 @@ final class TLSContextHandle: @unchecked Sendable {
         }
     }
 
+    /// From PEM in memory; see ``TLSStreamContext``.
+    init(
+        isServer: Bool, roots: [[UInt8]]?, identity: (chain: [UInt8], key: [UInt8])?
+    ) throws(DeviceError) {
+        guard let pointer = cnet_tls_context_new(isServer ? 1 : 0, Int32(TLSVersion.tls12.rawValue)) else {
+            throw DeviceError(
+                .configuration, "OpenSSL does not start: \(Self.errors())", hint: "Check its file openssl.cnf")
+        }
+        self.pointer = pointer
+        if let (chain, key) = identity {
+            guard cnet_tls_context_use_text(pointer, chain, chain.count, key, key.count) == 1 else {
+                throw DeviceError(.configuration, "the certificate and the key cannot be used: \(Self.errors())")
+            }
+        }
+        // A server without roots asks for no certificate.
+        guard !isServer || roots != nil else { return }
+        cnet_tls_context_verify(pointer, 1, 1)
+        guard let roots else {
+            try trust(.system)
+            return
+        }
+        for text in roots where cnet_tls_context_trust_text(pointer, text, text.count) != 1 {
+            throw DeviceError(.configuration, "a trusted certificate is not one in PEM")
+        }
+    }
+
     deinit { cnet_tls_context_free(pointer) }
 
     private func trust(_ roots: TLSTrustRoots) throws(DeviceError) {

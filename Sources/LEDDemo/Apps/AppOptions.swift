@@ -15,6 +15,9 @@ struct AppOptions: Sendable {
     /// Whether apps can be changed from other machines.
     var isOnLAN = false
 
+    /// What scripts of the demo can be permitted.
+    static let permissionKinds = LuaPermissions.Kind.ofRuntime + [.hooks]
+
     /// Whether there is anything to run.
     var isUsed: Bool { sources.isUsed }
 

@@ -125,6 +125,31 @@ struct AppPages: Sendable {
         ])
     }
 
+    /// What an app may use, by the names of the settings, and how much of it is in use where that is known.
+    private func describe(_ limits: LuaLimits, _ figures: LuaAppStatistics) -> JSONValue {
+        func row(_ name: String, _ limit: String, _ used: Int? = nil) -> JSONValue {
+            .object([
+                "name": .string(name), "limit": .string(limit), "used": used.map { .integer(Int64($0)) } ?? .null,
+            ])
+        }
+        return .array([
+            row("time", "\(limits.processorTime.wholeNanoseconds / 1_000_000) ms"),
+            row("timers", "\(limits.timers)", figures.timers), row("objects", "\(limits.objects)", figures.objects),
+            row("threads", "\(limits.activations)", figures.waiting), row("pins", "\(limits.pins)"),
+            row("sockets", "\(limits.sockets)"), row("files", "\(limits.files)"),
+            row("disk", "\(limits.disk >> 10) KB"), row("events", "\(limits.queuedEvents)"),
+            row("lines", "\(limits.linesPerSecond)/s"),
+            row("faults", "\(limits.faults) in \(limits.faultWindow.wholeNanoseconds / 1_000_000_000) s"),
+        ])
+    }
+
+    private func describe(_ permissions: LuaPermissions) -> JSONValue {
+        .array(
+            AppOptions.permissionKinds.map { kind in
+                .object(["name": .string(kind.name), "grant": .string("\(permissions[kind])")])
+            })
+    }
+
     private func describe(_ app: LuaApp) -> JSONValue {
         let figures = app.statistics
         let limits = app.configuration.limits
@@ -141,6 +166,7 @@ struct AppPages: Sendable {
             "instructions": .integer(share), "instructionLimit": .integer(limits.instructions),
             "runs": .integer(Int64(clamping: figures.activations)), "errors": .integer(Int64(clamping: figures.errors)),
             "kills": .integer(Int64(clamping: figures.kills)),
+            "limits": describe(limits, figures), "permissions": describe(app.configuration.permissions),
             "lastError": figures.recentErrors.last.map { error in
                 .string("\(error.activity): \(error.message)" + (error.count > 1 ? " (\(error.count) times)" : ""))
             } ?? .null,

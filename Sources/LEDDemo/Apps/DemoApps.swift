@@ -25,9 +25,11 @@ final class DemoApps: Sendable {
     ///   - device: the LEDs, for `LED` and `require"device"`.
     ///   - standard: how the device reaches its brokers.
     ///   - own: how this process reaches the broker that it carries.
+    ///   - hub: that broker's hooks.
     init(
         _ options: AppOptions, board: DemoBoard, device: LEDDevice, hooks: ScriptHooks,
-        standard: SMQClientConfiguration, own: SMQClientConfiguration?, eventLoop: any EventLoop, logger: Logger,
+        standard: SMQClientConfiguration, own: SMQClientConfiguration?, hub: ScriptHub?, eventLoop: any EventLoop,
+        logger: Logger,
         report: @escaping @Sendable (DemoEvent) -> Void
     ) throws(DeviceError) {
         configurations = try options.sources.configurations { [trace] app, text, isError in
@@ -49,7 +51,7 @@ final class DemoApps: Sendable {
                 device.leds.map { ScriptDevice.LED(id: $0.id, name: $0.specification.name, isOn: $0.led.isLit) }
             },
             set: { device.set($0, $1, source: "script") })
-        let messaging = ScriptMessaging(standard: standard, hub: own, eventLoop: eventLoop, logger: logger)
+        let messaging = ScriptMessaging(standard: standard, hub: own, hooks: hub, eventLoop: eventLoop, logger: logger)
         host = LuaHost(libraries: self.board.libraries + messaging.libraries + [scriptDevice.library])
     }
 

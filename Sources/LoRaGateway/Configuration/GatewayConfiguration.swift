@@ -4,7 +4,7 @@ import DeviceProtocols
 import DeviceTransport
 
 /// Everything that the files say, checked.
-struct GatewayConfiguration: Sendable, Hashable {
+struct GatewayConfiguration: Sendable {
     /// Where frames come from.
     enum RadioKind: Sendable, Hashable {
         /// The built-in simulation.

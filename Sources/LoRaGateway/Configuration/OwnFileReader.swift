@@ -11,7 +11,7 @@ struct OwnFileReader {
 
     private static let keys = [
         "semtech", "gateway", "region", "airtime", "radio", "uplinks", "page", "page-name", "position", "apps",
-        "script", "lbt",
+        "script", "app-limit", "app-permit", "lbt",
     ]
 
     func read(into configuration: inout GatewayConfiguration) {
@@ -41,6 +41,13 @@ struct OwnFileReader {
         configuration.scripts = ScriptSources(
             directory: section.string("apps").map(resolve),
             scripts: section.strings("script", limit: 16).map(resolve))
+        do throws(DeviceError) {
+            configuration.scripts.settings = try LuaAppSettings(
+                limits: section.strings("app-limit", limit: 64), permissions: section.strings("app-permit", limit: 64),
+                kinds: GatewayScripts.permissionKinds, flags: ("app-limit", "app-permit"))
+        } catch {
+            problem("script", error.message, error.hint)
+        }
         if let position = section.section("position") {
             position.refuseUnknown(["latitude", "longitude", "altitude"])
             configuration.position = GatewayConfiguration.Position(

@@ -63,6 +63,8 @@ import Testing
         #expect(try arguments(["--config", "f"], files: ["f": file]) == expected + ["--config", "f"])
         #expect(try arguments(["--config=f"], files: ["f": file]) == expected + ["--config=f"])
         #expect(try arguments([], ["DEVICE_CONFIG": "f"], files: ["f": file]) == expected)
+        let several = #"{"led": {"name": ["a", 4, "*.b"]}}"#
+        #expect(try arguments([], ["DEVICE_CONFIG": "f"], files: ["f": several]) == ["--led=name=a+4+*.b"])
         let one = #"{"broker": "smq://a", "led": {"name": "Red"}, "lan": false, "listen": null}"#
         #expect(
             try arguments([], ["DEVICE_CONFIG": "f"], files: ["f": one]) == ["--broker=smq://a", "--led=name=Red"])
@@ -118,6 +120,8 @@ import Testing
         #expect(inFile(#"{"listen": ["a"]}"#) == #"f: "listen" cannot be an array. Write a string."#)
         #expect(inFile(#"{"listen": true}"#) == #"f: "listen" cannot be true or false. Write a string."#)
         #expect(inFile(#"{"broker": [[1]]}"#) == #"f: "broker" cannot be an array. Write an array of strings."#)
+        #expect(
+            inFile(#"{"led": {"a": ["b+c"]}}"#) == #"f: "led" cannot be a string. Write strings without a plus for a."#)
         #expect(inFile(#"{"led": {"a": []}}"#) == #"f: "led" cannot be an array. Write a string for a."#)
         #expect(inFile(#"{"led": {"name": "a,b"}}"#) == #"f: name of "led" cannot hold a comma."#)
         // Also where something else hides the mistake.

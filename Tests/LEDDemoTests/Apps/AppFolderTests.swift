@@ -79,8 +79,22 @@ import Testing
         #expect(options.pwmOutputs["GPIO18"]?.channel == 1)
     }
 
+    @Test func whatAppsMayDoIsRead() throws {
+        let command = try LEDDemoCommand.parse([
+            "--script", "a.xlua", "--app-limit", "memory=1MB", "--app-limit", "app=a,timers=2", "--app-permit",
+            "app=a,pins=4+17,hooks=none",
+        ])
+        let app = LuaAppConfiguration(name: "a", source: .file("a.xlua"))
+        let applied = try #require(try command.options().apps.settings.applied(to: [app]).first)
+        #expect(applied.limits.memory == 1 << 20 && applied.limits.timers == 2)
+        #expect(applied.permissions[.pins] == .only(["4", "17"]) && applied.permissions[.hooks] == .only([]))
+    }
+
     @Test(arguments: [
-        (["--repl"], "there are none"), (["--script", "a", "--cluster", "2"], "without scripts"),
+        (["--repl"], "there are none"), (["--app-limit", "timers=1"], "there are none"),
+        (["--script", "a", "--app-limit", "timer=1"], "unknown key"),
+        (["--script", "a", "--app-permit", "pin=1"], "unknown key"),
+        (["--script", "a", "--cluster", "2"], "without scripts"),
         (["--script", "a", "--apps-on-lan"], "--apps-on-lan needs --lan"),
         (["--script", "a", "--pwm", "GPIO18"], "names no PWM output"),
         (["--script", "a", "--pwm", "GPIO18=0:-1"], "names no PWM output"),

@@ -213,7 +213,7 @@ import Testing
             to: directory("see.xlua"))
         let command = try LoRaGatewayCommand.parse(["--simulate", "--script", directory("see.xlua")])
         var options = try #require(try command.serviceOptions())
-        #expect(options.scripts == ScriptSources(scripts: [directory("see.xlua")]))
+        #expect(options.scripts.scripts == [directory("see.xlua")])
         options.devices = 4
         options.interval = .seconds(1)
         options.page = ListenAddress(host: "127.0.0.1", port: 0)

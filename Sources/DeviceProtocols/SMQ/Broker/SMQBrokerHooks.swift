@@ -47,3 +47,21 @@ public struct SMQTopicRequest: Sendable {
     /// The client's address.
     public var address: String
 }
+
+/// A client's session that has begun or ended.
+public struct SMQSessionChange: Sendable {
+    /// The client's ETID.
+    public var etid: UInt32
+    /// Its unique id.
+    public var uid: ByteBuffer
+    /// Its information text; empty at the end.
+    public var information: String
+    /// Its address.
+    public var address: String
+    /// The path and query that it asked for.
+    public var url: String
+    /// The seed that it was sent.
+    public var seed: UInt32
+    /// Why the session has ended; nil for one that begins.
+    public var end: SMQCloseReason?
+}

@@ -43,6 +43,8 @@ struct SMQBrokerPeer {
     var isDirty = false
     /// The beginning of a frame whose end has not come.
     var partial = ByteBuffer()
+    /// The client's information text, while the authenticate hook still thinks and somebody follows sessions.
+    var information = ""
     /// What was sent while the authenticate hook still thinks.
     var early = ByteBuffer()
     /// Fragments so far.

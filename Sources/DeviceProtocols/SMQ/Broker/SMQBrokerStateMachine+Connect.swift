@@ -8,7 +8,8 @@ extension SMQBrokerStateMachine {
         defer { settle() }
         switch decision {
         case .accept:
-            accept(slot, uid: uid)
+            accept(slot, uid: uid, information: peers[slot].information)
+            peers[slot].information = ""
             settle()
             var early = ByteBuffer()
             swap(&early, &peers[slot].early)
@@ -32,8 +33,9 @@ extension SMQBrokerStateMachine {
         // Own copies: a slice would keep the whole buffer of the read alive for the session's life.
         let ownUID = ByteBuffer(bytes: uid.readableBytesView)
         peers[slot].uid = ownUID
-        guard authenticates else { return accept(slot, uid: ownUID) }
+        guard authenticates else { return accept(slot, uid: ownUID, information: information) }
         peers[slot].phase = .authenticating
+        if followsSessions { peers[slot].information = information }
         actions.append(
             .authenticate(
                 id(slot),
@@ -43,7 +45,7 @@ extension SMQBrokerStateMachine {
                     url: peers[slot].url, takesOver: peersByUID[ownUID] != nil)))
     }
 
-    private mutating func accept(_ slot: Int, uid: ByteBuffer) {
+    private mutating func accept(_ slot: Int, uid: ByteBuffer, information: String) {
         let old = peersByUID[uid]
         // A device that comes back has a place, although the broker may not have noticed yet that it was gone.
         guard old != nil || sessions < limits.clients else {
@@ -72,6 +74,7 @@ extension SMQBrokerStateMachine {
             peers[old].knownToLinks = 0
             end(old, .takenOver, text: SMQGoodbye.reconnect)
         }
+        if followsSessions { sessionChanges.append(change(slot, information: information)) }
         queue(to: slot) { [framing = peers[slot].framing] in
             $0.writeSMQConnack(.accepted, etid: etid, framing: framing)
         }

@@ -124,6 +124,9 @@ public struct SMQBrokerStateMachine {
     var scratch = ByteBuffer()
     var dirty: [PeerID] = []
     var actions: [Action] = []
+    /// Whether ``takeSessionChanges()`` has something to tell.
+    public var followsSessions = false
+    var sessionChanges: [SMQSessionChange] = []
     /// Clients that were dropped while something was queued for them, and that are still in the tables; see `settle`.
     var dropped: [Int] = []
 
@@ -392,6 +395,20 @@ public struct SMQBrokerStateMachine {
     private mutating func count(closing slot: Int, _ reason: SMQCloseReason) {
         guard peers[slot].phase.isAlive, peers[slot].phase != .link else { return }
         statistics.closed[reason, default: 0] += 1
+        if followsSessions, peers[slot].phase == .open { sessionChanges.append(change(slot, end: reason)) }
+    }
+
+    func change(_ slot: Int, information: String = "", end: SMQCloseReason? = nil) -> SMQSessionChange {
+        SMQSessionChange(
+            etid: peers[slot].etid, uid: peers[slot].uid ?? ByteBuffer(), information: information,
+            address: peers[slot].address, url: peers[slot].url, seed: peers[slot].seed, end: end)
+    }
+
+    /// Sessions of clients that have begun and ended since the last call, in their order; none unless
+    /// ``followsSessions``.
+    public mutating func takeSessionChanges() -> [SMQSessionChange] {
+        defer { sessionChanges = [] }
+        return sessionChanges
     }
 
     private mutating func resumePublishers(waitingFor slot: Int) {
