@@ -1,1 +1,0 @@
-../../../Sources/LoRaGateway/Core/DutyCycleFile.swift

@@ -1,1 +1,0 @@
-../../../Sources/LoRaGateway/Radios/LgwsimRecord.swift
