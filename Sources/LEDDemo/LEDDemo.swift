@@ -1,6 +1,7 @@
 import ClusterClient
 import DeviceCore
 import DeviceLua
+import DeviceScripts
 import DeviceProtocols
 import DeviceSDK
 import DeviceSimulator

@@ -145,7 +145,8 @@ struct LoRaGatewayCommand: AsyncParsableCommand {
         .flag("simulate"), .flag("check-config"), .option("station"), .option("page"), .option("devices"),
         .option("every"), .option("seed"), .option("counter-start"), .option("server"), .option("listen"), .flag("lan"),
         .option("max-gateways"),
-        .option("apps"), .list("script"), .list("app-limit"), .list("app-permit"), .option("for"), .flag("json"), .flag("quiet"),
+        .option("apps"), .list("script"), .list("app-limit"), .list("app-permit"), .option("for"), .flag("json"),
+        .flag("quiet"),
     ]
 
     static func main() async {
@@ -247,7 +248,8 @@ struct LoRaGatewayCommand: AsyncParsableCommand {
         guard options.scripts.isUsed || (appLimit.isEmpty && appPermit.isEmpty) else {
             throw DeviceError(
                 .invalidArgument, "--app-limit and --app-permit are about the scripts of --script and --apps",
-                hint: "Add --script FILE or --apps DIR, or write app-limit and app-permit beside script in the settings")
+                hint: "Add --script FILE or --apps DIR, or write app-limit and app-permit beside script in the settings"
+            )
         }
         return options
     }

@@ -76,7 +76,9 @@ import Testing
     }
 
     @Test func theDeviceOfAClusterGetsWhatTheUserChose() throws {
-        let command = try LEDDemoCommand.parse(["--cluster", "2", "--board", "sim:rockpi4b", "--name", "A b", "--json", "--for=7s"])
+        let command = try LEDDemoCommand.parse([
+            "--cluster", "2", "--board", "sim:rockpi4b", "--name", "A b", "--json", "--for=7s",
+        ])
         #expect(try command.options().cluster == 2)
         let arguments = command.deviceArguments + ["--broker=smq://cluster.demo:1", "--hosts=/x", "--heartbeat=20"]
         let options = try LEDDemoCommand.parse(arguments).options()

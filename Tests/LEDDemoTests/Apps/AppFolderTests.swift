@@ -85,7 +85,7 @@ import Testing
             "app=a,pins=4+17,hooks=none",
         ])
         let app = LuaAppConfiguration(name: "a", source: .file("a.xlua"))
-        let applied = try #require(try command.options().apps.settings.applied(to: [app]).first)
+        let applied = try #require(try command.options().apps.sources.settings.applied(to: [app]).first)
         #expect(applied.limits.memory == 1 << 20 && applied.limits.timers == 2)
         #expect(applied.permissions[.pins] == .only(["4", "17"]) && applied.permissions[.hooks] == .only([]))
     }
