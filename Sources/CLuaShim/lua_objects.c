@@ -187,6 +187,13 @@ void clua_new_object(lua_State *L, clua *host, uint32_t class, int64_t handle) {
     // Room for it first: from the moment it has its metatable nothing may fail.
     lua_pushvalue(L, -1);
     lua_rawseti(L, -3, handle);
+    // Anchored before it was made: its place there is taken already, so nothing is allocated.
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &clua_key_anchors);
+    if (lua_rawgeti(L, -1, handle) != LUA_TNIL) {
+        lua_pushvalue(L, -3);
+        lua_rawseti(L, -3, handle);
+    }
+    lua_pop(L, 2);
     lua_pushvalue(L, -3);
     lua_setmetatable(L, -2);
     for (int i = 0; i < host->fresh_count; i++) {
@@ -211,6 +218,11 @@ static int anchor(lua_State *L) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &clua_key_anchors);
     if (call->flag) clua_push_object(L, call->handle);
     else lua_pushnil(L);
+    if (call->flag && lua_isnil(L, -1)) {
+        // The host has answered a call with it, and it is made when the call returns: see clua_new_object.
+        lua_pop(L, 1);
+        lua_pushboolean(L, 1);
+    }
     lua_rawseti(L, -2, call->handle);
     return 0;
 }
@@ -227,6 +239,13 @@ void clua_object_close(clua *host, int64_t handle) {
     clua_object *object = lua_touserdata(L, -1);
     if (object) object->open = 0;
     lua_pop(L, 1);
+    // Nobody needs it anchored any more.
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &clua_key_anchors);
+    if (lua_rawgeti(L, -1, handle) != LUA_TNIL) {
+        lua_pushnil(L);
+        lua_rawseti(L, -3, handle);
+    }
+    lua_pop(L, 2);
 }
 
 int64_t clua_released(clua *host) {

@@ -52,6 +52,21 @@ import Testing
         "return ba.datetime(1):tostring(), ba.datetime(1) - ba.datetime(0), ba.datetime(1) <= ba.datetime(1), ba.datetime(1) == ba.datetime(2)",
         "local t = ba.thread.create() t:close()",
         """
+        local c, f = ba.create, pcall
+        f(c.authenticator) f(c.authuser) f(c.csr) f(c.dav) f(c.dir) f(c.domain) f(c.jsonuser) f(c.luaio) f(c.resrdr)
+        f(c.servercon) f(c.tracelogger) f(c.upload) f(c.wfs) f(ba.exec) f(ba.forkpty) f(ba.parsecert) f(ba.parselsp)
+        f(ba.serverport) f(ba.tpm) f(ba.io, 'home') f(ba.mac) f(require'serpent'.line, {1}) f(xedge.createloader, ba.openio'home')
+        """,
+        "local p = ba.json.parser() p:parse('[1') p:close()",
+        "local s = ba.create.certstore() s:close()",
+        "pcall(ba.crypto.keyparams, 'x') pcall(ba.crypto.sigparams, 'x') return ba.create.key{key = 'ecc'}",
+        "pcall(ba.create.sharkcert, 'a', 'b') local s = ba.create.sharkssl() pcall(s.addcert, s, 'x') s:close()",
+        """
+        local c = ba.crypto.symmetric('GCM', ('k'):rep(16), ('i'):rep(12)) c:setauth('a')
+        local data, tag = c:encrypt('abc', 'PKCS7') c:close()
+        local d = ba.crypto.symmetric('GCM', ('k'):rep(16), ('i'):rep(12)) d:setauth('a') pcall(d.decrypt, d, data, tag)
+        """,
+        """
         local io = ba.openio('home') io:mkdir('d') local f = io:open('d/f', 'w') f:write('return 1') f:flush() f:close()
         f = io:open('d/f') f:seek('set', 1) f:read('a') f:close()
         local again = io:loadfile('d/f') local list = {} for name in io:files('d') do list[#list + 1] = name end

@@ -40,6 +40,10 @@ import Testing
         """,
         "require 'smq.client'.create('smq://127.0.0.1:1/smq.lsp'):close()",
         "return pcall(require 'smq.hub'.create), require 'smq.hub'.isSMQ()",
+        """
+        local s = require 'smq.client'.create('smq://127.0.0.1:1/smq.lsp', {uid = 'a-sweep'})
+        pcall(s.connect, s) pcall(s.etid2peer, s, 1) pcall(s.peers, s) s:close()
+        """,
         "return pcall(require 'mqttc'.create), pcall(require 'mqttc'.connect)",
     ]
 

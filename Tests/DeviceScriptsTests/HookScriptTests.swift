@@ -31,6 +31,19 @@ import Testing
         #expect(await rig.hooks.decide(.led, Self.led) == .pass, "the hooks of an app go with it")
     }
 
+    /// Scripts seldom keep the object, and the collector must not end what they asked for.
+    @Test func aFunctionIsAskedThoughNobodyKeepsItsObject() async throws {
+        let rig = ScriptRig()
+        let app = try await rig.run("require'device'.on('led', function() return false end)")
+        _ = try await app.evaluate("collectgarbage() collectgarbage()")
+        #expect(await rig.hooks.decide(.led, Self.led) == .refuse("refused by a script"))
+        // One that was closed goes.
+        _ = try await app.evaluate(
+            "local t = setmetatable({}, {__mode = 'v'}) t[1] = require'device'.on('led', print) t[1]:close() "
+                + "collectgarbage() collectgarbage() trace('left', t[1])")
+        try await rig.writes("left\tnil")
+    }
+
     @Test func movesAreSeen() async throws {
         let rig = ScriptRig()
         try await rig.run("require'device'.on('move', function(move) trace(move.from, move.to, move.gap) end)")
