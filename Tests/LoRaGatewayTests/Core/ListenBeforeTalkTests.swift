@@ -114,7 +114,7 @@ import Testing
             #expect(rig.fates == ["waiting", "channel-busy", "waiting", "sent"])
             let counters = try await rig.get { $0.desk.queue.counters }
             #expect(counters.failed == [.channelBusy: 1] && counters.emitted == 1)
-            #expect(server.acks.count == 2)
+            try await eventually("both answers") { server.acks.count == 2 }
         }
         await server.stop()
     }
