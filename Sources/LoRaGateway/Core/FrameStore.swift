@@ -27,6 +27,8 @@ final class FrameStore {
     private var early: [ReceivedFrame] = []
     private static let earlyLimit = 2_000
     private var retry: Scheduled<Void>?
+    /// Kept while the log is being opened.
+    private var opening: EventLoopPromise<Void>?
     private var isClosed = false
     private var dropped: UInt64 = 0
     private var damaged: UInt64 = 0
@@ -53,7 +55,8 @@ final class FrameStore {
         configuration.maximumBytes = settings.bytes
         configuration.whenFull = .dropOldest
         configuration.timeToLive = settings.age
-        let bound = NIOLoopBound(WeakStore(store: self), eventLoop: eventLoop)
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        opening = eventLoop.makePromise()
         Task { [directory, eventLoop, configuration] in
             let result: Result<OutboxLog, DeviceError>
             do throws(DeviceError) {
@@ -64,19 +67,22 @@ final class FrameStore {
             } catch {
                 result = .failure(error)
             }
-            eventLoop.execute { bound.value.store?.finish(result) }
+            eventLoop.execute { bound.value.finish(result) }
         }
     }
 
     private func finish(_ result: Result<OutboxLog, DeviceError>) {
+        defer {
+            opening?.succeed(())
+            opening = nil
+        }
         switch result {
         case .success(let log):
-            guard !isClosed else { return }
             self.log = log
             let frames = early
             early = []
             append(frames)
-            opened()
+            if !isClosed { opened() }
         case .failure(let error):
             failed(error)
             guard !isClosed else { return }
@@ -166,12 +172,15 @@ final class FrameStore {
         log?.acknowledge(id)
     }
 
-    /// Makes all of it durable.
+    /// Makes all of it durable, also what came before the log was open.
     func close() -> EventLoopFuture<Void> {
         isClosed = true
         retry?.cancel()
-        guard let log else { return eventLoop.makeSucceededVoidFuture() }
-        return eventLoop.makeFutureWithTask { try await log.close() }
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        return (opening?.futureResult ?? eventLoop.makeSucceededVoidFuture()).flatMap { [eventLoop] in
+            guard let log = bound.value.log else { return eventLoop.makeSucceededVoidFuture() }
+            return eventLoop.makeFutureWithTask { try await log.close() }
+        }
     }
 
     private struct WeakStore {
