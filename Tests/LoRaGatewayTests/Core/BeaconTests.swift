@@ -32,8 +32,8 @@ import Testing
     }
 
     @Test func theRadioSendsThemAtItsGPSTime() async throws {
-        // The radio's clock is at 1 s when GPS time is 1.6 s before a beacon's.
-        let reference = RadioTimeReference(count: 1_000_000, gpsTime: 128_000_000 * 10 - 3_600_000)
+        // The radio's clock is at 1 s when GPS time is 8 s before a beacon's; the next would be 128 s later.
+        let reference = RadioTimeReference(count: 1_000_000, gpsTime: 128_000_000 * 10 - 8_000_000)
         try await GatewayRig.run([], radio: TestRadio(reference: reference)) { rig in
             let beacon = beacon
             _ = try await rig.get { core in
@@ -51,7 +51,7 @@ import Testing
             }
             // On a machine that was too busy for the first, a later one.
             if let sent = rig.radio.sent.first {
-                let first: UInt64 = 1_000_000 + 3_600_000 + 1_500
+                let first: UInt64 = 1_000_000 + 8_000_000 + 1_500
                 let late = (sent.count ?? 0) &- first
                 #expect(late % 128_000_000 == 0)
             }
