@@ -79,11 +79,11 @@ import Testing
         #expect(radio.counters.received == 0)
         async let first = radio.uplinks.first { _ in true }
         clock.advance(by: .seconds(1))
-        let uplink = await first
-        #expect(uplink?.crc == .ok)
+        let uplink = try #require(await first)
+        #expect(uplink.crc == .ok)
         // Sent at 100 ms, and 25 bytes with SF7 take 61.696 ms.
-        #expect(uplink?.count == 100_000 + 61_696)
-        #expect(uplink?.receivedAt == .zero + .seconds(1))
+        #expect(uplink.count == 100_000 + 61_696)
+        #expect(uplink.receivedAt == .zero + .seconds(1))
         await radio.stop()
         #expect(clock.sleeperCount == 0)
     }
