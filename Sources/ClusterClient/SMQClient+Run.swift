@@ -31,6 +31,8 @@ extension SMQClient {
                 connections.value = new
                 new.start()
             }
+            // A task that was cancelled before this has called the handler already, when there was nothing to stop.
+            if Task.isCancelled { eventLoop.execute { connections.value?.stop() } }
             return (try? await ended.futureResult.get()) ?? nil
         } onCancel: {
             eventLoop.execute { connections.value?.stop() }

@@ -72,6 +72,18 @@ import Testing
         await node.stop()
     }
 
+    /// A program may be asked to end before its client has begun.
+    @Test(.timeLimit(.minutes(2))) func aRunThatWasCancelledBeforeItBeganEnds() async throws {
+        let broker = try BrokerURL("smq://127.0.0.1:9/smq.lsp")
+        let client = SMQClient(SMQClientConfiguration(brokers: [broker], uid: Array("cancelled".utf8)))
+        let run = Task {
+            while !Task.isCancelled { await Task.yield() }
+            try await client.run()
+        }
+        run.cancel()
+        try await run.value
+    }
+
     /// The receiver as the sender knows it.
     private func next(all receiver: TestClient, from sender: TestClient) async throws -> SMQPeer {
         let hello = sender.client.subscribe(to: "hello")
