@@ -41,13 +41,15 @@ public final class HTTPListener: Sendable {
 
     /// Begins to listen.
     ///
-    /// - Parameter tls: secures every connection; there is no plain service on that port then.
+    /// - Parameters:
+    ///   - tls: secures every connection; there is no plain service on that port then.
+    ///   - flag: the flag by which another port is chosen, for the error of one that is in use.
     /// - Throws: ``DeviceError``: `busy` for a port in use, `permission` for a port below 1024 without the right,
     ///   `unavailable` for an address that this machine does not have.
     public static func start(
         on address: ListenAddress, eventLoop: any EventLoop, routes: HTTPRoutes,
         access: HTTPAccessPolicy = HTTPAccessPolicy(), limits: Limits = Limits(),
-        tls: TLSServerContext? = nil, logger: Logger
+        tls: TLSServerContext? = nil, flag: String = "--listen", logger: Logger
     ) async throws(DeviceError) -> HTTPListener {
         var access = access
         access.checksHost = tls == nil
@@ -70,7 +72,7 @@ public final class HTTPListener: Sendable {
             let bound = ListenAddress(host: address.host, port: channel.localAddress?.port ?? address.port)
             return HTTPListener(address: bound, isSecure: tls != nil, channel: channel, shared: shared)
         } catch {
-            throw address.explain(error, tool: "ss -ltnp")
+            throw address.explain(error, tool: "ss -ltnp", flag: flag)
         }
     }
 

@@ -5,13 +5,15 @@ import NIOCore
 extension ListenAddress {
     /// Why it is not possible to listen here, and what to do.
     ///
-    /// - Parameter tool: the command that lists who listens: `ss -ltnp` for TCP, `ss -lunp` for UDP.
-    package func explain(_ error: any Error, tool: String) -> DeviceError {
+    /// - Parameters:
+    ///   - tool: the command that lists who listens: `ss -ltnp` for TCP, `ss -lunp` for UDP.
+    ///   - flag: the flag by which another port is chosen.
+    package func explain(_ error: any Error, tool: String, flag: String = "--listen") -> DeviceError {
         switch (error as? IOError)?.errnoCode {
         case EADDRINUSE:
             return DeviceError(
                 .busy, "another program already listens on \(self)",
-                hint: "Choose another port with --listen, or find the program with: \(tool) 'sport = :\(port)'")
+                hint: "Choose another port with \(flag), or find the program with: \(tool) 'sport = :\(port)'")
         case EACCES:
             return DeviceError(
                 .permission, "this user may not listen on \(self)", hint: "Ports from 1024 need no special right")

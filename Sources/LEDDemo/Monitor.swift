@@ -22,7 +22,7 @@ struct Monitor: Sendable {
         let listener = try await HTTPListener.start(
             on: address, eventLoop: eventLoop,
             routes: routes,
-            access: HTTPAccessPolicy(names: HostName.ownNames, token: token), logger: logger)
+            access: HTTPAccessPolicy(names: HostName.ownNames, token: token), flag: "--monitor", logger: logger)
         return Monitor(listener: listener, token: token)
     }
 

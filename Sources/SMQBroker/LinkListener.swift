@@ -42,7 +42,7 @@ struct LinkListener: Sendable {
             let bound = ListenAddress(host: address.host, port: channel.localAddress?.port ?? address.port)
             return LinkListener(address: bound, channel: channel)
         } catch {
-            throw address.explain(error, tool: "ss -ltnp")
+            throw address.explain(error, tool: "ss -ltnp", flag: "--link-port")
         }
     }
 }

@@ -1,5 +1,7 @@
 import DeviceCore
 import DeviceTransport
+import Glibc
+import NIOCore
 import Testing
 
 @Suite struct ListenAddressTests {
@@ -15,6 +17,13 @@ import Testing
     func refuses(_ text: String) {
         let error = #expect(throws: DeviceError.self) { try ListenAddress(text) }
         #expect(error?.code == .invalidArgument && error?.hint != nil)
+    }
+
+    /// Not every listener is at --listen.
+    @Test(arguments: ["--listen", "--page"]) func aBusyPortsErrorNamesItsFlag(_ flag: String) {
+        let address = ListenAddress(host: "127.0.0.1", port: 80)
+        let error = address.explain(IOError(errnoCode: EADDRINUSE, reason: "bind"), tool: "ss -ltnp", flag: flag)
+        #expect(error.code == .busy && error.hint?.contains("another port with \(flag),") == true)
     }
 
     @Test func knowsLoopback() {

@@ -140,7 +140,7 @@ struct GatewayService: Sendable {
         var listener: HTTPListener?
         do throws(DeviceError) {
             listener = try await HTTPListener.start(
-                on: address, eventLoop: eventLoop, routes: routes, access: policy, logger: logger)
+                on: address, eventLoop: eventLoop, routes: routes, access: policy, flag: "--page", logger: logger)
         } catch {
             // The usual place is only a suggestion: another simulation may have it.
             guard wished == nil, error.code == .busy else { throw error }
