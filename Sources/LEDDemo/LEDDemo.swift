@@ -163,7 +163,7 @@ struct LEDDemo: Sendable {
         if let policy = options.policy { configuration.nodePolicy = policy.policy(client: configuration.uid) }
         if options.dns != nil || options.hostsFile != nil {
             var resolver = options.dns ?? ResolverConfiguration()
-            if let file = options.hostsFile { resolver.hostsFile = file }
+            if let file = options.hostsFile { resolver.hostsFile = try ResolverConfiguration.hostsFile(setting: file) }
             configuration.resolver = try NameResolver(resolver)
         }
         if options.heartbeat != nil {

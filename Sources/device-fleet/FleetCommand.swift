@@ -199,7 +199,7 @@ struct FleetCommand: AsyncParsableCommand {
             var resolver =
                 try dns.map { text throws(DeviceError) in try ResolverConfiguration(servers: text) }
                 ?? ResolverConfiguration()
-            if let hosts { resolver.hostsFile = hosts }
+            if let hosts { resolver.hostsFile = try ResolverConfiguration.hostsFile(setting: hosts) }
             options.resolver = try NameResolver(resolver)
         }
         guard let profile = ClusterProfile(rawValue: profile) else {

@@ -29,6 +29,18 @@ public struct ResolverConfiguration: Sendable {
         guard !list.isEmpty else { throw DeviceError(.invalidArgument, "the list of DNS servers is empty") }
         self.servers = list
     }
+
+    /// The name of a hosts file that a person gave. One that is not there would be passed over without a word, as
+    /// `/etc/hosts` is, and its names would seem not to exist.
+    ///
+    /// - Throws: ``DeviceError`` `invalidArgument` for a file that cannot be read.
+    package static func hostsFile(setting path: String) throws(DeviceError) -> String {
+        do throws(DeviceError) { _ = try SystemFile.read(path, limit: 1) } catch {
+            throw DeviceError(
+                .invalidArgument, "--hosts: \(error.message)", hint: "Give it a file in the form of /etc/hosts")
+        }
+        return path
+    }
 }
 
 /// A name to look up.

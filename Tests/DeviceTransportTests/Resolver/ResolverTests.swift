@@ -69,6 +69,16 @@ extension NameResolver {
         #expect(resolver.counters.questions == 0)
     }
 
+    /// Without its file every name would seem not to exist.
+    @Test func aHostsFileThatIsNotThereIsAnError() throws {
+        let hosts = try TemporaryFile("")
+        #expect(try ResolverConfiguration.hostsFile(setting: hosts.path) == hosts.path)
+        for path in ["/nowhere/hosts", "/"] {
+            let error = #expect(throws: DeviceError.self) { try ResolverConfiguration.hostsFile(setting: path) }
+            #expect(error?.code == .invalidArgument && error?.message.contains("--hosts: cannot read \(path)") == true)
+        }
+    }
+
     @Test func nobodyListens() async throws {
         let resolver = try testResolver("127.0.0.1:\(try Dnsmasq.freePort())")
         let error = await resolver.failure("broker.cluster.test")
