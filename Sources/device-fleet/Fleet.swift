@@ -54,6 +54,8 @@ final class Fleet: Sendable {
                 index, client: SMQClient(configuration(receiver: index, url), eventLoop: loops.first),
                 delivery: options.delivery, deduplicator: deduplicator, ledger: ledger)
         }
+        // Why there is no connection, for when there is none.
+        let told = receivers.map { $0.client.events() }
         let tasks = receivers.map { receiver in
             Task { [report] in
                 do throws(DeviceError) { try await receiver.run() } catch {
@@ -61,7 +63,7 @@ final class Fleet: Sendable {
                 }
             }
         }
-        let isLinked = try await connect(receivers, endpoints: endpoints)
+        let isLinked = try await connect(receivers, told, endpoints: endpoints)
         let summary = await drive(Array(loops.dropFirst()), receivers, isLinked: isLinked)
         for task in tasks { task.cancel() }
         for task in tasks { await task.value }
@@ -80,8 +82,20 @@ final class Fleet: Sendable {
         return configuration
     }
 
+    /// What the first client that was told something was told last, and what to do about it.
+    private static func lastFailure(_ told: [BoundedStream<SMQClientEvent>]) -> (reason: String?, hint: String?) {
+        for events in told {
+            for event in (events.takeAll() ?? []).reversed() {
+                if case .disconnected(_, let reason, let hint, _, _) = event { return (reason.printable, hint) }
+            }
+        }
+        return (nil, nil)
+    }
+
     /// Waits for the receivers, and finds out whether their brokers are linked.
-    private func connect(_ receivers: [FleetReceiver], endpoints: Int) async throws(DeviceError) -> Bool {
+    private func connect(
+        _ receivers: [FleetReceiver], _ told: [BoundedStream<SMQClientEvent>], endpoints: Int
+    ) async throws(DeviceError) -> Bool {
         let end = FleetClock.now + .seconds(10)
         while receivers.contains(where: { !$0.client.isConnected }), FleetClock.now < end {
             try? await Task.sleep(for: .milliseconds(10))
@@ -89,9 +103,11 @@ final class Fleet: Sendable {
         let missing = receivers.filter { !$0.client.isConnected }
         guard missing.count < receivers.count else {
             let names = receivers.map { "\($0.client.configuration.brokers.first?.description ?? "")" }
+            let (reason, hint) = Self.lastFailure(told)
             throw DeviceError(
-                .unavailable, "no receiver could connect to \(names.joined(separator: ", "))",
-                hint: "Check that the brokers run")
+                .unavailable,
+                "no receiver could connect to \(names.joined(separator: ", "))" + (reason.map { ": \($0)" } ?? ""),
+                hint: hint ?? "Check that the brokers run")
         }
         for receiver in missing {
             report(

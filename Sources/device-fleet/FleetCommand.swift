@@ -171,6 +171,8 @@ struct FleetCommand: AsyncParsableCommand {
     private func runFleet() async throws(DeviceError) {
         let options = try options()
         try options.check()
+        // A long run must not end in a summary that has no place.
+        for file in [json, svg] { if let file { try AtomicFile.check(file) } }
         Glibc.signal(SIGPIPE, SIG_IGN)
         let terminal = FleetTerminal(devices: options.devices)
         let fleet = Fleet(options) { terminal.show($0) }
