@@ -58,7 +58,9 @@ import Testing
 
     /// A permission that is spelled wrong is not one that is granted.
     @Test(arguments: [
-        ("pin=4", "Perhaps pins"), ("pins=", "not KEY=VALUE"), ("pins=4++17", "names with +"),
+        ("pin=4", "Perhaps pins"), ("pins=", "not KEY=VALUE"),
+        ("hosts=a++b", "names with +"), ("pins=4++17", "pins=4+17"),
+        ("pins=GPIO4", "the numbers that scripts use"),
         ("hooks=all", "unknown key"),
     ])
     func mistakesInPermissionsAreExplained(_ rule: String, _ part: String) {

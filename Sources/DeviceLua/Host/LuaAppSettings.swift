@@ -42,11 +42,14 @@ public struct LuaAppSettings: Sendable {
             }
         }
         for text in permissions {
-            rules += try Self.rules(text, flags.permission, keys: kinds.map(\.name), example: { _ in nil }) {
-                key, value in
+            rules += try Self.rules(
+                text, flags.permission, keys: kinds.map(\.name), example: { Self.permissionExamples[$0] }
+            ) { key, value in
                 guard let kind = kinds.first(where: { $0.name == key }), let grant = LuaPermissions.Grant(value) else {
                     return nil
                 }
+                // A line's name stands for no pin that a script could ask for.
+                if kind == .pins, case .only(let pins) = grant, !pins.allSatisfy({ Int($0) != nil }) { return nil }
                 return { $0.permissions[kind] = grant }
             }
         }
@@ -109,6 +112,8 @@ public struct LuaAppSettings: Sendable {
         guard !found.isEmpty else { throw wrong("says nothing", "Keys are app, \(list(keys))") }
         return found.map { Rule(app: app, apply: $0) }
     }
+
+    private static let permissionExamples = ["pins": "pins=all, pins=none, or pins=4+17: the numbers that scripts use"]
 
     private static func list(_ keys: [String]) -> String { keys.sorted().joined(separator: ", ") }
 
