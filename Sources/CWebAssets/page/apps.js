@@ -14,6 +14,8 @@ function say(element, text) {
 }
 
 const grouped = (number) => number.toLocaleString("en");
+/** A limit in little room: whole millions as such. */
+const short = (number) => (number >= 1e6 && number % 1e5 === 0 ? `${grouped(number / 1e6)} M` : grouped(number));
 const size = (bytes) => (bytes < 10240 ? `${grouped(bytes)} B` : bytes < 1 << 20 ? `${(bytes / 1024).toFixed(1)} KB` : `${(bytes / 1048576).toFixed(2)} MB`);
 
 /** A request to this page's own server. */
@@ -108,7 +110,7 @@ function showApp(app) {
   card.dataset.state = app.state;
   say(card.querySelector(".state"), app.reason ? `${STATES[app.state] ?? app.state}: ${app.reason}` : STATES[app.state] ?? app.state);
   meter(card, "memory", app.memory, app.memoryLimit, `${size(app.memory)} of ${size(app.memoryLimit)}`);
-  meter(card, "budget", app.instructions, app.instructionLimit, `${app.instructions < 1000 ? "under 1,000" : grouped(app.instructions)} of ${grouped(app.instructionLimit)} steps`);
+  meter(card, "budget", app.instructions, app.instructionLimit, `${app.instructions < 1000 ? "under 1,000" : grouped(app.instructions)} of ${short(app.instructionLimit)}`);
   say(card.querySelector(".runs"), grouped(app.runs));
   say(card.querySelector(".errors"), `${grouped(app.errors)}${app.kills ? `, ${grouped(app.kills)} over budget` : ""}`);
   card.querySelector(".errors").classList.toggle("some", app.errors + app.kills > 0);
