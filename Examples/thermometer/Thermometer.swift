@@ -16,6 +16,13 @@ struct Thermometer {
                 print("device \(message.publisher.id): \(Double(tenths) / 10) °C")
             }
         }()
+        async let telling: Void = {
+            var last = ""
+            for await case .disconnected(_, let reason, _, _, _) in client.events() where reason != last {
+                print("no broker: \(reason)")
+                last = reason
+            }
+        }()
         while !Task.isCancelled {
             let tenths = (try? CPUTemperature().tenths()) ?? 210
             // Without a broker this throws at once: nothing is kept, nothing is replayed.
@@ -23,6 +30,6 @@ struct Thermometer {
                 LEDContract.temperaturePayload(tenths: tenths), to: .topic(LEDContract.temperatureTopic))
             try await Task.sleep(for: .seconds(1))
         }
-        _ = try await (running, printing)
+        _ = try await (running, printing, telling)
     }
 }
