@@ -69,7 +69,7 @@ enum DemoEvent: Sendable {
     private var text: String? {
         switch self {
         case .started(_, let model, let isSimulated, let leds):
-            "Board: \(model)\(isSimulated ? " (simulated)" : ""), \(leds) LEDs"
+            "Board: \(model)\(isSimulated ? " (simulated)" : ""), \(leds) LED\(leds == 1 ? "" : "s")"
         case .page(let url): "Page: \(url)"
         case .connected(let node, let address): "Connected to: \(node) (as \(address))"
         case .disconnected(let node, let reason, let hint, let retryIn, let wasConnected):
