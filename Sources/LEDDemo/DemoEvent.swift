@@ -66,6 +66,9 @@ enum DemoEvent: Sendable {
     /// The line for a plain log, or nil for what a log does not need. What peers wrote in it cannot steer a terminal.
     var line: String? { text?.printable }
 
+    /// The same for a terminal with a prompt: a line at each tick of a script would leave no room to type.
+    var promptLine: String? { if case .pins = self { nil } else { line } }
+
     private var text: String? {
         switch self {
         case .started(_, let model, let isSimulated, let leds):

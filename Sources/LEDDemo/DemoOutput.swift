@@ -6,6 +6,8 @@ final class DemoOutput: Sendable {
     enum Style: Sendable {
         case screen
         case lines
+        /// Plain lines on a terminal on which somebody types.
+        case prompt
         case json
     }
 
@@ -65,7 +67,7 @@ final class DemoOutput: Sendable {
         state.withLock { state in
             if case .connected = event { state.wasEverConnected = true }
             if style == .json { return writer.post([event.json]) }
-            var line = event.line
+            var line = style == .prompt ? event.promptLine : event.line
             if case .disconnected(let node, let reason, _, _, let wasConnected) = event {
                 let failure = "\(node) \(reason)"
                 if !wasConnected, state.toldFailures.contains(failure) { line = nil }

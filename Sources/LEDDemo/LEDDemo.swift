@@ -22,9 +22,9 @@ struct LEDDemo: Sendable {
     init(options: LEDDemoOptions) {
         self.options = options
         // A prompt and a picture that is redrawn do not go together.
-        let isScreen = StandardOutput.isTerminal && !options.apps.hasPrompt
+        let terminal = options.apps.hasPrompt ? DemoOutput.Style.prompt : .screen
         output = DemoOutput(
-            style: options.isJSON ? .json : isScreen ? .screen : .lines, events: options.events)
+            style: options.isJSON ? .json : StandardOutput.isTerminal ? terminal : .lines, events: options.events)
         let log = OutputWriter(file: STDERR_FILENO) { "\($0) lines of the log dropped" }
         var logger = Logger(label: "LEDDemo") { DemoLogHandler(label: $0, writer: log) }
         logger.logLevel = options.isVerbose ? .debug : .critical

@@ -95,6 +95,11 @@ import Testing
         #expect(screen.rows(width: 80, height: 24).contains { $0.contains("evil�[2J�") })
     }
 
+    @Test func scriptsPinsLeaveRoomForAPrompt() {
+        #expect(DemoEvent.pins([]).line != nil && DemoEvent.pins([]).promptLine == nil)
+        #expect(DemoEvent.trace(app: "a", text: "b", isError: false).promptLine == "a: b")
+    }
+
     private var screen: TerminalScreen {
         var screen = TerminalScreen()
         screen.title = "Raspberry Pi 4 Model B (simulated)"
