@@ -93,6 +93,20 @@ import Testing
         #expect(bench.failure?.code == .timedOut)
     }
 
+    /// Of a broker that asks and does not read, answers would gather without end.
+    @Test func aBrokerThatAsksAndDoesNotReadIsLeft() {
+        var client = ClientBench.open()
+        let pings = bytes { for _ in 0..<5_000 { $0.writeSMQ(.ping) } }
+        for _ in 0..<20 {
+            client.receive(pings)
+            _ = client.machine.takeOutput()
+        }
+        #expect(client.failure == nil, "one that reads may ask as often as it likes")
+        for _ in 0..<20 { client.receive(pings) }
+        #expect(client.failure?.code == .limitExceeded)
+        #expect(client.takeOutput().readableBytes < 14 * pings.readableBytes)
+    }
+
     @Test func aBrokersPingIsAnswered() throws {
         var bench = ClientBench.open()
         bench.receive(bytes { $0.writeSMQ(.ping) })

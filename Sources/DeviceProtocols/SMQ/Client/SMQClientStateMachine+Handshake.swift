@@ -58,6 +58,13 @@ extension SMQClientStateMachine {
         case (.open, .change(let id, let subscribers)):
             events.append(.changed(id: id, subscribers: subscribers))
         case (.open, .ping):
+            // Who asks and does not read makes them gather here.
+            guard waitingPongs < Self.pongLimit else {
+                return fail(
+                    DeviceError(
+                        .limitExceeded, "the broker does not take the answers to its pings: \(waitingPongs) wait"))
+            }
+            waitingPongs += 1
             output.writeSMQ(.pong)
         case (.open, .pong):
             // One that nobody asked for says nothing.

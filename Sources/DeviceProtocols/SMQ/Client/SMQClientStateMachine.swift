@@ -72,6 +72,9 @@ public struct SMQClientStateMachine: Sendable {
     var input = ByteBuffer()
     var events: [Event] = []
     var deadline = MonotonicTime.distantFuture
+    /// Answers to the broker's pings that nobody has taken from ``output`` yet, and how many may wait there.
+    var waitingPongs = 0
+    static let pongLimit = 65_536
     /// When something last came.
     public private(set) var lastReceived = MonotonicTime.zero
     /// When the session is over unless something comes: a ping was sent.
@@ -127,6 +130,7 @@ public struct SMQClientStateMachine: Sendable {
     /// What is to be written, which is empty afterwards; nil when there is nothing.
     public mutating func takeOutput() -> ByteBuffer? {
         guard output.readableBytes > 0 else { return nil }
+        waitingPongs = 0
         var taken = ByteBuffer()
         swap(&taken, &output)
         return taken
