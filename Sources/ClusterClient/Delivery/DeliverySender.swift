@@ -150,12 +150,15 @@ final class DeliverySender: Sendable {
 
     /// The broker of a session has handled all that was sent before a barrier.
     func passed(barrier: UInt64, session: UInt64, now: MonotonicTime) {
-        let (outbox, ended) = state.withLock { state -> (SMQOutbox?, [[RecordID]]) in
-            guard state.session == session else { return (nil, []) }
-            state.latest.passed(barrier: barrier)
-            return (state.outbox, state.logs.indices.map { state.logs[$0].passed(barrier: barrier, now: now) })
+        let (outbox, ended, hasLatest) = state.withLock { state -> (SMQOutbox?, [[RecordID]], Bool) in
+            guard state.session == session else { return (nil, [], false) }
+            let hasLatest = state.latest.passed(barrier: barrier)
+            let ended = state.logs.indices.map { state.logs[$0].passed(barrier: barrier, now: now) }
+            return (state.outbox, ended, hasLatest)
         }
         acknowledge(ended, outbox)
+        // They may have waited for what was under way.
+        if hasLatest { wake.send(()) }
     }
 
     /// A receiver says that messages were completed.

@@ -37,9 +37,10 @@ struct LatestSender {
         return all.map(\.message)
     }
 
-    /// The broker has handled what was sent before a barrier.
-    mutating func passed(barrier: UInt64) {
+    /// The broker has handled what was sent before a barrier. Returns whether something waits to be sent.
+    mutating func passed(barrier: UInt64) -> Bool {
         underWay = underWay.filter { $0.value.barrier > barrier }
+        return store.count > 0
     }
 
     /// A session begins or ends: what was under way is to be sent again, where nothing newer is.
