@@ -14,6 +14,22 @@ func fuzzer(_ name: String) -> Target {
         swiftSettings: fuzzing)
 }
 
+/// What the gateway reads, out of its program's sources (links): a program cannot be imported. They use what the SDK's
+/// modules keep to their package, whose name is its directory's.
+let sdk = Context.packageDirectory.split(separator: "/").dropLast().last ?? "devicesdk"
+let sdkName = String(sdk.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "_" })
+let gatewayFiles: Target = .target(
+    name: "GatewayFiles",
+    dependencies: [
+        .product(name: "SMQBroker", package: "DeviceSDK"), .product(name: "DeviceLua", package: "DeviceSDK"),
+    ],
+    // Else SwiftPM's own -package-name comes last and counts.
+    packageAccess: false,
+    swiftSettings: [
+        .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("InternalImportsByDefault"),
+        .unsafeFlags(["-package-name", sdkName]),
+    ])
+
 let package = Package(
     name: "Fuzz",
     dependencies: [.package(name: "DeviceSDK", path: "..")],
@@ -26,6 +42,11 @@ let package = Package(
         fuzzer("fuzz-text"),
         fuzzer("fuzz-lora"),
         fuzzer("fuzz-downlink"),
+        gatewayFiles,
+        .executableTarget(
+            name: "fuzz-gateway",
+            dependencies: ["FuzzSupport", "GatewayFiles", .product(name: "SMQBroker", package: "DeviceSDK")],
+            swiftSettings: fuzzing),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -124,7 +124,7 @@ struct LoRaGatewayCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             """
             What apps may touch; give it once for each app, without app= for all. Kinds: \
-            \(GatewayScripts.permissionKinds.map(\.name).joined(separator: ", ")); values: all, none, or names with + \
+            \(GatewayConfiguration.scriptPermissionKinds.map(\.name).joined(separator: ", ")); values: all, none, or names with + \
             between them. Example: --app-permit hosts=none
             """, valueName: "permissions"))
     var appPermit: [String] = []
@@ -244,7 +244,7 @@ struct LoRaGatewayCommand: AsyncParsableCommand {
         options.scripts = ScriptSources(
             directory: apps, scripts: script,
             settings: try LuaAppSettings(
-                limits: appLimit, permissions: appPermit, kinds: GatewayScripts.permissionKinds))
+                limits: appLimit, permissions: appPermit, kinds: GatewayConfiguration.scriptPermissionKinds))
         guard options.scripts.isUsed || (appLimit.isEmpty && appPermit.isEmpty) else {
             throw DeviceError(
                 .invalidArgument, "--app-limit and --app-permit are about the scripts of --script and --apps",

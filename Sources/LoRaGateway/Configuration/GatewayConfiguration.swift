@@ -37,6 +37,8 @@ struct GatewayConfiguration: Sendable {
     var beacon: Beacon?
     /// Scripts that see, change and refuse frames.
     var scripts = ScriptSources()
+    /// What scripts of the gateway can be permitted.
+    static let scriptPermissionKinds = LuaPermissions.Kind.ofRuntime + [.hooks]
     /// The files it was read from, for the log.
     var files: [String] = []
 

@@ -44,7 +44,7 @@ struct OwnFileReader {
         do throws(DeviceError) {
             configuration.scripts.settings = try LuaAppSettings(
                 limits: section.strings("app-limit", limit: 64), permissions: section.strings("app-permit", limit: 64),
-                kinds: GatewayScripts.permissionKinds, flags: ("app-limit", "app-permit"))
+                kinds: GatewayConfiguration.scriptPermissionKinds, flags: ("app-limit", "app-permit"))
         } catch {
             problem("script", error.message, error.hint)
         }

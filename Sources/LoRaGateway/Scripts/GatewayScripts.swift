@@ -3,9 +3,6 @@ import DeviceLua
 
 /// The scripts of a gateway: the host that runs them, and the hooks at which they are asked.
 final class GatewayScripts: Sendable {
-    /// What scripts of the gateway can be permitted.
-    static let permissionKinds = LuaPermissions.Kind.ofRuntime + [.hooks]
-
     let host: LuaHost
     let hooks = ScriptHooks()
     private let configurations: [LuaAppConfiguration]

@@ -1,0 +1,1 @@
+../../../Sources/LoRaGateway/Radios/LgwsimRecord.swift

@@ -1,0 +1,1 @@
+../../../Sources/LoRaGateway/Core/UplinkFilter.swift
