@@ -2,9 +2,15 @@
 package enum Base64 {
     /// The text with padding.
     package static func encode(_ bytes: some Collection<UInt8>) -> String {
-        let alphabet = Self.alphabet
         var text: [UInt8] = []
         text.reserveCapacity((bytes.count + 2) / 3 * 4)
+        append(Array(bytes), to: &text)
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Appends the text with padding.
+    package static func append(_ bytes: [UInt8], to text: inout [UInt8]) {
+        let alphabet = Self.alphabet
         var bits: UInt32 = 0
         var count = 0
         for byte in bytes {
@@ -17,8 +23,7 @@ package enum Base64 {
             bits &= (1 << UInt32(count)) - 1
         }
         if count > 0 { text.append(alphabet[Int(bits << UInt32(6 - count) & 63)]) }  // safe: as above
-        while text.count % 4 != 0 { text.append(UInt8(ascii: "=")) }
-        return String(decoding: text, as: UTF8.self)
+        for _ in 0..<(3 - bytes.count % 3) % 3 { text.append(UInt8(ascii: "=")) }
     }
 
     /// The bytes of a text, whose padding may be missing, as some senders leave it out. nil when a character is not

@@ -58,6 +58,14 @@ import Testing
         #expect(frame.json == json)
     }
 
+    @Test(arguments: ["865.062500", "1.000001", "4293.967295", "2400.000000", "868.100010"])
+    func frequenciesKeepTheirSixDecimals(_ text: String) throws {
+        let json =
+            "{\"tmst\":0,\"freq\":\(text),\"modu\":\"LORA\",\"datr\":\"SF5BW812\",\"codr\":\"4/8\",\"foff\":-2147483648,"
+            + "\"size\":2,\"data\":\"AP8=\"}"
+        #expect(try Self.push("{\"rxpk\":[\(json)]}").rxpk.first?.json == json)
+    }
+
     @Test func everyFieldOfAReportIsReadAndWritten() throws {
         let json = """
             {"time":"2014-01-12 08:59:28 GMT","lati":46.24,"long":-3.2523,"alti":-145,"rxnb":2,"rxok":1,"rxfw":3,\

@@ -96,7 +96,7 @@ public struct GWMPRxpk: Hashable, Sendable {
         writer.integer("ftime", ftime)
         writer.integer("chan", chan)
         writer.integer("rfch", rfch)
-        writer.raw("freq", freq.megahertzText)
+        writer.frequency("freq", freq)
         writer.integer("mid", mid)
         writer.integer("brd", brd)
         writer.integer("aesk", aesk)

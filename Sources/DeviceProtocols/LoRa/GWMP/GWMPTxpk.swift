@@ -90,7 +90,7 @@ public struct GWMPTxpk: Hashable, Sendable {
         case .counter(let counter): writer.integer("tmst", counter)
         case .gps(let milliseconds): writer.integer("tmms", milliseconds)
         }
-        writer.raw("freq", freq.megahertzText)
+        writer.frequency("freq", freq)
         writer.integer("rfch", rfch)
         writer.integer("powe", powe)
         writer.modulation(modulation, codr)
