@@ -1,7 +1,8 @@
 /// A bounded queue from many senders to one reader, read with `for await`.
 ///
 /// When it is full the oldest elements make room and are counted in ``dropped``: who reads events late wants the
-/// newest. Senders never wait. A whole batch enters under one lock and wakes the reader once.
+/// newest. Senders never wait. A whole batch enters under one lock and wakes the reader once. A reader that is no task
+/// has itself called instead, see ``notify(_:)``.
 public final class BoundedStream<Element: Sendable>: AsyncSequence, Sendable {
     private struct State {
         /// A ring: the elements that wait begin at `head`; all other places are nil and keep nothing alive.
@@ -9,6 +10,7 @@ public final class BoundedStream<Element: Sendable>: AsyncSequence, Sendable {
         var head = 0
         var count = 0
         var waiting: [CheckedContinuation<Void, Never>] = []
+        var notify: (@Sendable () -> Void)?
         var isFinished = false
         var dropped: UInt64 = 0
 
@@ -64,12 +66,26 @@ public final class BoundedStream<Element: Sendable>: AsyncSequence, Sendable {
     /// Adds a batch in order. After ``finish()`` it does nothing.
     public func send(contentsOf batch: some Collection<Element>) {
         guard !batch.isEmpty else { return }
+        var notify: (@Sendable () -> Void)?
         let waiting = state.withLock { state -> [CheckedContinuation<Void, Never>] in
             guard !state.isFinished else { return [] }
+            if state.count == 0 { notify = state.notify }
             for element in batch { state.append(element, limit: limit) }
             return state.takeWaiting()
         }
         for reader in waiting { reader.resume() }
+        notify?()
+    }
+
+    /// Has a function called by each sender whose elements come while nothing waits, and at once when something does:
+    /// for a reader that is no task and takes what waits by ``takeAll()``. A sender may hold locks: the function should
+    /// do no more than wake who reads. nil ends it. One reader only.
+    public func notify(_ reader: (@Sendable () -> Void)?) {
+        let isNews = state.withLock { state in
+            state.notify = reader
+            return state.count > 0
+        }
+        if isNews { reader?() }
     }
 
     /// Ends the sequence once what waits has been read.
@@ -89,7 +105,7 @@ public final class BoundedStream<Element: Sendable>: AsyncSequence, Sendable {
             taken.reserveCapacity(state.count)
             while let element = state.removeFirst() { taken.append(element) }
             // A burst's storage is given back.
-            state.ring = []
+            if state.ring.count > 8 { state.ring = [] }
             state.head = 0
             return taken
         }

@@ -61,6 +61,54 @@ import Testing
         #expect(stream.takeAll() == [5])
     }
 
+    @Test func aReaderThatIsNoTaskIsCalledWhenSomethingComes() {
+        let stream = BoundedStream<Int>(limit: 3)
+        let calls = Locked(0)
+        stream.send(1)
+        stream.notify { calls.withLock { $0 += 1 } }
+        #expect(calls.withLock { $0 } == 1, "something waited already")
+        stream.send(contentsOf: [2, 3, 4])
+        stream.send(5)
+        #expect(calls.withLock { $0 } == 1, "it has been called and has not read yet")
+        #expect(stream.takeAll() == [3, 4, 5])
+        stream.send(contentsOf: [])
+        #expect(calls.withLock { $0 } == 1)
+        stream.send(6)
+        #expect(calls.withLock { $0 } == 2)
+        #expect(stream.takeAll() == [6])
+        stream.notify(nil)
+        stream.send(7)
+        #expect(calls.withLock { $0 } == 2)
+        #expect(stream.takeAll() == [7])
+    }
+
+    /// The reader may read, and send, in the call.
+    @Test func aReaderReadsInTheCall() {
+        let stream = BoundedStream<Int>(limit: 100)
+        let read = Locked<[Int]>([])
+        stream.notify {
+            let batch = stream.takeAll() ?? []
+            read.withLock { $0 += batch }
+            if batch == [1] { stream.send(2) }
+        }
+        stream.send(1)
+        stream.send(contentsOf: Array(3..<40))
+        #expect(read.withLock { $0 } == Array(1..<40))
+    }
+
+    /// Senders on many threads and a reader that is called: nothing is left behind.
+    @Test func noCallIsLost() async {
+        let stream = BoundedStream<Int>(limit: 100_000)
+        let read = Locked<[Int]>([])
+        stream.notify { read.withLock { $0 += stream.takeAll() ?? [] } }
+        await withTaskGroup(of: Void.self) { group in
+            for sender in 0..<4 {
+                group.addTask { for number in 0..<5000 { stream.send(sender * 5000 + number) } }
+            }
+        }
+        #expect(read.withLock { $0.sorted() } == Array(0..<20_000))
+    }
+
     /// A loop that is left and begun again loses nothing.
     @Test func aSecondLoopGoesOn() async {
         let stream = BoundedStream<Int>(limit: 10)

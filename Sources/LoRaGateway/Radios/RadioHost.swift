@@ -65,20 +65,18 @@ final class RadioHost: Sendable {
     /// - Parameters:
     ///   - eventLoop: where `receive` is called; a radio whose socket lives there hands frames on without a change of
     ///     threads.
-    ///   - receive: gets what was heard, in batches, from one task.
+    ///   - receive: gets what was heard, in batches.
     func run(on eventLoop: any EventLoop, receive: @escaping @Sendable ([RadioUplink]) -> Void) async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask(executorPreference: EventLoopExecutor(eventLoop)) { [radio] in
-                for await first in radio.uplinks {
-                    var batch = [first]
-                    batch += radio.uplinks.takeAll() ?? []
-                    receive(batch)
-                }
-            }
-            group.addTask { await self.keepRunning() }
-            await group.waitForAll()
+        let handOn: @Sendable () -> Void = { [radio] in
+            if let batch = radio.uplinks.takeAll(), !batch.isEmpty { receive(batch) }
         }
+        // In the loop's next turn also where the sender is on it: a radio may send out of any of its functions, with its
+        // lock held, and whoever called that one expects no frames meanwhile.
+        radio.uplinks.notify { eventLoop.execute(handOn) }
+        await keepRunning()
         await radio.stop()
+        radio.uplinks.notify(nil)
+        try? await eventLoop.submit(handOn).get()
     }
 
     private func keepRunning() async {
