@@ -43,6 +43,9 @@ import Testing
             try await eventually("one waits or is on its way") {
                 try await rig.get { $0.desk.queue.counters.requested } > 0
             }
+            let first: UInt64 = 1_000_000 + 8_000_000 + 1_500
+            // A machine so busy that the next one was planned instead, which is two minutes away, tells nothing.
+            guard rig.radio.now() < first - 1_000_000 else { return }
             try await eventually("it is handed over, or was refused as too late on a busy machine") {
                 let refused = try await rig.get {
                     $0.desk.queue.counters.refused.count + $0.desk.queue.counters.failed.count
@@ -51,7 +54,6 @@ import Testing
             }
             // On a machine that was too busy for the first, a later one.
             if let sent = rig.radio.sent.first {
-                let first: UInt64 = 1_000_000 + 8_000_000 + 1_500
                 let late = (sent.count ?? 0) &- first
                 #expect(late % 128_000_000 == 0)
             }
