@@ -37,6 +37,8 @@ struct EmbeddedBroker: Sendable {
         if let hub {
             configuration.authenticate = { await hub.authenticate($0) }
             configuration.onSession = { hub.changed($0) }
+            configuration.questions = SMQBroker.Questions(
+                wanted: { hub.wanted }, decide: { await hub.decide($0) }, onDrop: { hub.dropped($0) })
         }
         let broker = SMQBroker(configuration, eventLoop: eventLoop, logger: logger)
         var routes = WebPages.routes

@@ -27,8 +27,12 @@ extension SMQBroker.Snapshot {
                 .counter, "smq_broker_too_long_total", "Publishes longer than their receiver takes.",
                 statistics.tooLongForReceiver),
             Metric(
-                .counter, "smq_broker_forbidden_total", "Publishes to a topic that is not permitted.",
+                .counter, "smq_broker_forbidden_total", "Publishes to a topic that is not permitted, or refused.",
                 statistics.forbidden),
+            Metric(.counter, "smq_broker_asked_total", "Questions about what clients want to do.", statistics.asked),
+            Metric(
+                .counter, "smq_broker_unanswered_total", "Questions that nobody answered in time.",
+                statistics.unanswered),
             Metric(.counter, "smq_broker_denied_total", "Names denied by a limit or a rule.", statistics.denied),
             Metric(.counter, "smq_broker_stalls_total", "Times a publisher waited for a receiver.", statistics.stalls),
             Metric(

@@ -14,6 +14,27 @@ public final class SMQBroker: Sendable {
     /// Decides on the use of a name; called on the event loop, so it must be quick.
     public typealias Permit = @Sendable (SMQTopicRequest) -> Bool
 
+    /// Who is asked about what clients do, one question of each client at a time. Only that client waits, for at most
+    /// ``SMQBrokerLimits/question``; then the answer is no.
+    public struct Questions: Sendable {
+        /// What is asked and told now; called for each read, so it must be quick.
+        public var wanted: @Sendable () -> SMQQuestionKinds
+        /// Whether it is permitted.
+        public var decide: @Sendable (SMQQuestion) async -> Bool
+        /// Told of messages that nobody got; called on the event loop, so it must be quick.
+        public var onDrop: @Sendable ([SMQPublishRequest]) -> Void
+
+        /// Whom to ask.
+        public init(
+            wanted: @escaping @Sendable () -> SMQQuestionKinds, decide: @escaping @Sendable (SMQQuestion) async -> Bool,
+            onDrop: @escaping @Sendable ([SMQPublishRequest]) -> Void = { _ in }
+        ) {
+            self.wanted = wanted
+            self.decide = decide
+            self.onDrop = onDrop
+        }
+    }
+
     /// How a broker is set up.
     public struct Configuration: Sendable {
         /// What clients may do.
@@ -22,6 +43,8 @@ public final class SMQBroker: Sendable {
         public var authenticate: Authenticate?
         /// Nil permits everything.
         public var permit: Permit?
+        /// Nil asks nobody.
+        public var questions: Questions?
         /// Told of every session of a client that begins or ends here; called on the event loop, so it must be quick.
         public var onSession: (@Sendable (SMQSessionChange) -> Void)?
         /// Nil for a broker that stands alone.

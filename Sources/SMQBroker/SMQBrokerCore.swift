@@ -11,6 +11,7 @@ final class SMQBrokerCore {
     private let eventLoop: any EventLoop
     private let logger: Logger
     private let authenticate: SMQBroker.Authenticate?
+    private let questions: SMQBroker.Questions?
     private let onSession: (@Sendable (SMQSessionChange) -> Void)?
     private var handlers: [PeerID: SMQBrokerHandler] = [:]
     private var ticking: RepeatedTask?
@@ -41,6 +42,7 @@ final class SMQBrokerCore {
         cluster = configuration.cluster
         load = configuration.load
         authenticate = configuration.authenticate
+        questions = configuration.questions
         onSession = configuration.onSession
         machine.followsSessions = onSession != nil
         self.eventLoop = eventLoop
@@ -95,6 +97,7 @@ final class SMQBrokerCore {
     }
 
     func receive(_ id: PeerID, _ bytes: ByteBuffer) {
+        if let questions { machine.asks = questions.wanted() }
         machine.receive(id, bytes, now: Self.now)
         performActions()
     }
@@ -249,6 +252,10 @@ final class SMQBrokerCore {
         // Bounded: an action can lead to others only by ending one more of finitely many sessions.
         while true {
             if let onSession { machine.takeSessionChanges().forEach(onSession) }
+            if let questions {
+                let dropped = machine.takeDroppedMessages()
+                if !dropped.isEmpty { questions.onDrop(dropped) }
+            }
             let actions = machine.takeActions()
             if actions.isEmpty { return }
             for action in actions { perform(action) }
@@ -260,6 +267,8 @@ final class SMQBrokerCore {
         case .pause(let id, let duration): handlers[id]?.pause(for: duration)
         case .resume(let id): handlers[id]?.resume()
         case .authenticate(let id, let request): ask(id, request)
+        case .ask(let id, let number, let question): ask(id, number, question)
+        case .answered(let id): handlers[id]?.release()
         case .identified(let id, let identity):
             linkOrigins[id]?.identity = identity
             dialer?.identified(linkOrigins[id]?.dialed, identity)
@@ -288,6 +297,17 @@ final class SMQBrokerCore {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         eventLoop.makeFutureWithTask { await authenticate(request) }.whenSuccess { decision in
             bound.value.machine.complete(id, decision, now: Self.now)
+            bound.value.settle()
+        }
+    }
+
+    private func ask(_ id: PeerID, _ number: UInt32, _ question: SMQQuestion) {
+        guard let questions else { return }  // safe: not reached, nothing is asked then
+        handlers[id]?.hold()
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.makeFutureWithTask { await questions.decide(question) }.whenSuccess { isPermitted in
+            bound.value.machine.asks = questions.wanted()
+            bound.value.machine.answer(id, number, isPermitted, now: Self.now)
             bound.value.settle()
         }
     }

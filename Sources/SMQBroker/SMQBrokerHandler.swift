@@ -18,6 +18,8 @@ final class SMQBrokerHandler: ChannelDuplexHandler {
     private var context: ChannelHandlerContext?
     private var id: SMQBrokerStateMachine.PeerID?
     private var isPaused = false
+    /// Whether somebody is asked about what the client wants.
+    private var isHeld = false
     /// Bytes given to the channel so far.
     private var handedOver = 0
     private var wantsRead = false
@@ -84,7 +86,7 @@ final class SMQBrokerHandler: ChannelDuplexHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        if isPaused { wantsRead = true } else { context.read() }
+        if isPaused || isHeld { wantsRead = true } else { context.read() }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
@@ -124,7 +126,19 @@ final class SMQBrokerHandler: ChannelDuplexHandler {
         resumption = nil
         guard isPaused else { return }
         isPaused = false
-        guard wantsRead, let context else { return }
+        readOn()
+    }
+
+    func hold() { isHeld = true }
+
+    func release() {
+        guard isHeld else { return }
+        isHeld = false
+        readOn()
+    }
+
+    private func readOn() {
+        guard wantsRead, !isPaused, !isHeld, let context else { return }
         wantsRead = false
         context.read()
     }

@@ -169,10 +169,9 @@ struct ScriptBroker {
                hub:subscribe("/h", {json=true, onmsg=function(data) trace("hub", data.x) end})
                hub:publish({x=1}, "/h")
             end
-            trace("refused", select(2, pcall(require"smq.hub".create, {onpublish=print})))
             trace("isSMQ", require"smq.hub".isSMQ())
             """)
-        for line in ["hub\t1", "Invalidarg onpublish", "isSMQ\tnil\trequests"] { try await rig.writes(line) }
+        for line in ["hub\t1", "isSMQ\tnil\trequests"] { try await rig.writes(line) }
         await rig.host.stop()
         await node.stop()
     }
@@ -183,6 +182,8 @@ struct ScriptBroker {
         var configuration = SMQBroker.Configuration()
         configuration.authenticate = { await hub.authenticate($0) }
         configuration.onSession = { hub.changed($0) }
+        configuration.questions = SMQBroker.Questions(
+            wanted: { hub.wanted }, decide: { await hub.decide($0) }, onDrop: { hub.dropped($0) })
         let node = try await ScriptBroker.start(configuration)
         var own = try node.configuration()
         own.brokers = [try BrokerURL("smq://127.0.0.1:\(node.listener.address.port)/smq.lsp?\(hub.ownQuery)")]
@@ -201,8 +202,7 @@ struct ScriptBroker {
                   trace("known", hub:etid2peer(etid).info, hub:etid2peer(1))
                   for id, peer in hub:peers() do if id == etid then trace("listed", peer.uid) end end
                end,
-               onclose=function(etid, sock, peer, err) trace("went", sock, peer.uid, err, (hub:etid2peer(etid))) end,
-               ondrop=function() end}
+               onclose=function(etid, sock, peer, err) trace("went", sock, peer.uid, err, (hub:etid2peer(etid))) end}
             """)
         try await rig.run(
             """
@@ -211,7 +211,7 @@ struct ScriptBroker {
             """, name: "guest")
         for line in [
             "came\ttrue\tscript-guest\tscript-guest\t127.0.0.1\t/smq.lsp", "known\ttest\tnil", "listed\tscript-guest",
-            "went\tnil\tscript-guest\tclient-disconnected\tnil", "ondrop is never called",
+            "went\tnil\tscript-guest\tclient-disconnected\tnil",
         ] { try await rig.writes(line) }
         #expect(!rig.lines.contains { $0.contains(hooks.ownQuery) }, "no script sees the secret")
         await rig.host.stop()
@@ -258,6 +258,120 @@ struct ScriptBroker {
         try await other.writes("late: in")
         await other.host.stop()
         await node.stop()
+    }
+
+    @Test func aHubPermitsTopicsAndMessages() async throws {
+        let (node, hooks, own) = try await hooked()
+        let rig = ScriptRig(messaging: ScriptMessaging(standard: nil, hub: own, hooks: hooks))
+        try await rig.run(
+            """
+            hub = require"smq.hub".create{
+               permittop=function(topic, issub, peer)
+                  trace("topic", topic, issub, peer.uid, peer.info)
+                  if topic == "/broken" then error"broken" end
+                  return topic ~= "/secret"
+               end,
+               permitsubtop=function(subtopic, peer) trace("subtopic", subtopic, peer.uid) return subtopic == "good" end,
+               onpublish=function(data, ptid, tid, stid, peer)
+                  trace("message", data, ptid == peer.tid, hub:tid2topic(tid), hub:tid2subtopic(stid), peer.uid)
+                  return data ~= "bad"
+               end,
+               ondrop=function(data, ptid, tid, stid, peer)
+                  trace("nobody", data, ptid == peer.tid, hub:tid2topic(tid), stid, peer.uid)
+               end}
+            function hub.onconnect()
+               hub:subscribe("/open", {onmsg=function(data) trace("got", data) end})
+               ba.sleep(50)
+               trace"ready"
+            end
+            """)
+        // The program's own are not asked about, or the hub would wait for itself.
+        try await rig.writes("ready")
+        try await rig.run(
+            """
+            smq = require"smq.client".create("\(try node.url)", {uid="script-guest", info="test"})
+            function smq.onconnect()
+               smq:subscribe("/secret", {onmsg=function() trace"leak" end})
+               smq:publish("bad", "/open", "good")
+               smq:publish("one", "/open", "good")
+               smq:publish("leak", "/secret")
+               smq:publish("leak", "/broken")
+               smq:publish("two", "/open", "evil")
+               smq:publish("lost", "/nobody")
+               smq:publish("last", "/open")
+            end
+            """, name: "guest")
+        for line in [
+            "topic\t/secret\ttrue\tscript-guest\ttest", "topic\t/open\tfalse\tscript-guest\ttest",
+            "subtopic\tgood\tscript-guest", "message\tbad\ttrue\t/open\tgood\tscript-guest",
+            "message\tone\ttrue\t/open\tgood\tscript-guest", "got\tone", "subtopic\tevil\tscript-guest",
+            "topic\t/broken\tfalse", "nobody\tlost\ttrue\t/nobody\t0\tscript-guest", "got\tlast",
+        ] { try await rig.writes(line) }
+        #expect(!rig.lines.contains { $0.contains("leak") || $0 == "got\tbad" || $0 == "got\ttwo" }, "\(rig.lines)")
+        let statistics = await node.broker.snapshot().statistics
+        #expect(statistics.denied >= 3 && statistics.forbidden >= 1 && statistics.unanswered == 0)
+        await rig.host.stop()
+        #expect(hooks.wanted == [], "with the script its hooks are gone")
+        await node.stop()
+    }
+
+    /// A script that does not come back keeps only those waiting that ask for something, and not for ever.
+    @Test func aHubThatNeverAnswersRefuses() async throws {
+        let (node, hooks, own) = try await hooked()
+        let rig = ScriptRig(messaging: ScriptMessaging(standard: nil, hub: own, hooks: hooks))
+        try await rig.run(
+            """
+            hub = require"smq.hub".create{
+               permittop=function(topic) trace("asked", topic) while topic == "/stuck" do ba.sleep(1000) end return true end}
+            """)
+        try await rig.run(
+            """
+            smq = require"smq.client".create("\(try node.url)", {uid="script-guest"})
+            function smq.onconnect() smq:publish("x", "/stuck") smq:subscribe("/after", {onmsg=function(data) trace("got", data) end}) smq:publish("y", "/after") end
+            """, name: "guest")
+        for line in ["asked\t/stuck", "asked\t/after", "got\ty"] { try await rig.writes(line) }
+        #expect(await node.broker.snapshot().statistics.unanswered == 1)
+        await rig.host.stop()
+        await node.stop()
+    }
+
+    @Test func aSlowScriptIsToldTheNewestDrops() async throws {
+        let (node, hooks, own) = try await hooked()
+        let rig = ScriptRig(messaging: ScriptMessaging(standard: nil, hub: own, hooks: hooks))
+        try await rig.run(
+            """
+            hub = require"smq.hub".create{ondrop=function(data)
+               if data == "1" then trace"stuck" while not go do ba.sleep(5) end end
+               if data == "500" then trace"last" end
+            end}
+            hub:subscribe("/go", {onmsg=function() go = true end})
+            function hub.onconnect() ba.sleep(50) trace"ready" end
+            """)
+        try await rig.writes("ready")
+        let client = SMQClient(try node.configuration("drop-client"))
+        let running = Task { try await client.run() }
+        try await eventually("connected") { client.isConnected }
+        try client.publishNow(ByteBuffer(string: "1"), to: .topic("/nobody"))
+        try await rig.writes("stuck")
+        for number in 2...500 { try client.publishNow(ByteBuffer(string: "\(number)"), to: .topic("/nobody")) }
+        try await eventually("all are dropped") { await node.broker.snapshot().statistics.unroutable >= 500 }
+        try client.publishNow(ByteBuffer(string: "x"), to: .topic("/go"))
+        try await rig.writes("last")
+        try await rig.writes("smq.hub: ondrop was not told of")
+        running.cancel()
+        await rig.host.stop()
+        await node.stop()
+    }
+
+    @Test(arguments: ["permittop", "permitsubtop", "onpublish", "ondrop"])
+    func aHubOfAProgramThatAsksNobodySaysSo(_ name: String) async throws {
+        let configuration = SMQClientConfiguration(brokers: [try BrokerURL("smq://127.0.0.1:1/smq.lsp")], uid: [])
+        let rig = ScriptRig(messaging: ScriptMessaging(standard: nil, hub: configuration))
+        try await rig.run("trace(select(2, pcall(require'smq.hub'.create, {\(name)=print})))")
+        try await rig.writes("Invalidarg \(name): this program's broker asks no script")
+        try await rig.run("trace(select(2, pcall(require'smq.hub'.create, {\(name)=1})))", name: "second")
+        try await rig.writes("Invalidarg \(name)")
+        await rig.host.stop()
     }
 
     @Test func hooksOfTheBrokerNeedPermission() async throws {

@@ -18,6 +18,7 @@ public struct BrokerDriver {
     private var clients: [Client] = []
     private var now = MonotonicTime(nanoseconds: 1_000_000_000)
     private var waiting: [SMQBrokerStateMachine.PeerID] = []
+    private var questions: [(id: SMQBrokerStateMachine.PeerID, number: UInt32)] = []
     private var closed: UInt64 = 0
 
     /// A broker whose limits come from the first byte of the input.
@@ -33,11 +34,13 @@ public struct BrokerDriver {
         if choice & 4 != 0 { limits.frameLength = 64 }
         if choice & 8 != 0 { (limits.messagesPerSecond, limits.bytesPerSecond) = (2, 50) }
         limits.stallThreshold = 32
+        limits.heldInputBytes = 100
         let ids = SmallIDs()
         let permit: @Sendable (SMQTopicRequest) -> Bool = { !$0.name.hasPrefix("c") }
         broker = SMQBrokerStateMachine(
             limits: limits, authenticates: choice & 16 != 0, permit: choice & 32 != 0 ? permit : nil,
             randomID: { ids.make() })
+        broker.asks = SMQQuestionKinds(rawValue: choice >> 6 == 0 ? 0 : input.byte())
     }
 
     /// Does what the input says, checking the broker every few steps.
@@ -94,6 +97,8 @@ public struct BrokerDriver {
             broker.tick(now: now)
         case 27: many(index, &input)
         case 28: _ = broker.takeDirty()
+        case 29: answer(input.byte() & 3 != 0)
+        case 30: broker.asks = SMQQuestionKinds(rawValue: input.byte())
         default: send(index, frame: anyFrame(&input))
         }
     }
@@ -148,7 +153,8 @@ public struct BrokerDriver {
                 expect(request.uid.readableBytes >= SMQSize.minimumUID, "a short unique id reaches the hook")
                 waiting.append(id)
             case .pause(_, let duration): expect(duration >= .zero && duration <= .seconds(60), "pause \(duration)")
-            case .resume: break
+            case .ask(let id, let number, _): questions.append((id, number))
+            case .resume, .answered: break
             case .closeLink, .identified, .linkUp, .linkDown, .serverMessage:
                 fatalError("invariant broken: a broker that stands alone has a link")
             }
@@ -159,6 +165,15 @@ public struct BrokerDriver {
         act()
         guard let id = waiting.popLast() else { return }
         broker.complete(id, decision, now: now)
+    }
+
+    private mutating func answer(_ isPermitted: Bool) {
+        act()
+        guard let question = questions.popLast() else { return }
+        broker.answer(question.id, question.number, isPermitted, now: now)
+        for message in broker.takeDroppedMessages() {
+            expect(message.payload.readableBytes <= SMQSize.maximumPayload, "a dropped message is too long")
+        }
     }
 
     // MARK: Bytes

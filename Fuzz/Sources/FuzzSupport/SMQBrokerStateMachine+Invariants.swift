@@ -44,6 +44,12 @@ extension SMQBrokerStateMachine {
         let frame = peer.isLink ? SMQLinkFormat.maximumFrame : limits.frameLength
         expect(peer.partial.readableBytes < frame, "a partial frame of \(peer.partial.readableBytes)")
         expect(peer.early.readableBytes <= limits.frameLength, "\(peer.early.readableBytes) early bytes")
+        expect(peer.heldInput == nil || peer.question != nil, "peer \(slot) is held without a question")
+        expect(
+            peer.heldInputBytes == (peer.heldInput?.reduce(0) { $0 + $1.readableBytes } ?? 0),
+            "held bytes are counted wrong")
+        expect(peer.question == nil || peer.phase == .open, "a question about a client without a session")
+        expect(Set(peer.answers.keys).isSubset(of: peer.topics), "an answer on a topic that is not referenced")
         expect(peer.fragments.readableBytes <= SMQSize.maximumFragmentedPayload, "fragments grow")
         if peer.isDirty { expect(dirty.contains(id(slot)), "peer \(slot) is dirty and not listed") }
         expect(

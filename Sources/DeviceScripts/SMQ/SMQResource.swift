@@ -57,11 +57,12 @@ final class SMQResource: LuaResource {
     private var handlers: [ScriptSMQClient.Subscription: Handler] = [:]
     private var observers: [ScriptSMQClient.Target: LuaFunction] = [:]
     private var object: LuaObject?
-    private var hub: (hooks: ScriptHub, id: UInt64?)?
+    private var hub: (hooks: ScriptHub, id: UInt64?, drops: HubDrops?)?
 
     func close(in context: LuaContext) {
         client?.close()
         if let hub, let id = hub.id { hub.hooks.remove(id) }
+        hub?.drops?.close()
         hub = nil
         client = nil
         handlers = [:]
@@ -124,7 +125,7 @@ final class SMQResource: LuaResource {
     ) throws -> LuaOutcome {
         var kept: [(String, LuaValue)] = []
         if let function = try options.function("onmsg") { kept.append(("onmsg", .function(function))) }
-        let names = try ["onconnect", "onclose", "authenticate"].filter { name in
+        let names = try HubHook.names.filter { name in
             guard let function = try options.function(name) else { return false }
             // Not by the bare name, which is the object's own session's.
             kept.append(("hub \(name)", .function(function)))
@@ -136,18 +137,23 @@ final class SMQResource: LuaResource {
                 throw LuaError("Invalidarg \(names.joined(separator: ", ")): this program's broker asks no script")
             }
         }
-        if options.has("ondrop") {
-            call.context.write(.info, "smq.hub: ondrop is never called: the program's own broker counts what it drops")
-        }
         let target = ScriptTarget(call.context, activity: "smq hub")
         var asked: (@Sendable (SMQConnectRequest) async -> SMQConnectDecision)?
         if names.contains("authenticate") { asked = { request in await decision(on: request, by: target) } }
-        let own = ScriptHub.Hooks(authenticate: asked) { change, peer in inform(target, change, peer) }
+        var own = ScriptHub.Hooks(authenticate: asked, changed: { change, peer in inform(target, change, peer) })
+        own.asks = HubHook.kinds(of: names)
         func begin(_ resource: SMQResource, _ object: LuaObject) throws {
             target.name(object)
-            guard let hooks else { return }
-            resource.hub = (hooks, nil)
-            if !names.isEmpty { resource.hub?.id = try hooks.add(own) }
+            guard let hooks, let client = resource.client else { return }
+            resource.hub = (hooks, nil, nil)
+            guard !names.isEmpty else { return }
+            own.decide = { question, peer in await HubHook.decide(question, peer, names, target, client) }
+            if own.asks.contains(.drops) {
+                let drops = HubDrops(target, client, call.context.app)
+                own.dropped = { message, peer in drops.send(message, peer) }
+                resource.hub?.drops = drops
+            }
+            resource.hub?.id = try hooks.add(own)
         }
         return try open(call, configuration, messaging, keeping: kept, then: begin)
     }
@@ -155,17 +161,10 @@ final class SMQResource: LuaResource {
     private static func inform(_ target: ScriptTarget, _ change: SMQSessionChange, _ peer: ScriptHub.Peer) {
         let etid = LuaValue.integer(Int64(change.etid))
         if let end = change.end {
-            target.call("hub onclose", [etid, .nil, table(peer), .string(end.rawValue)])
+            target.call("hub onclose", [etid, .nil, peer.table, .string(end.rawValue)])
         } else {
-            target.call("hub onconnect", [etid, table(change, peer.information), table(peer)])
+            target.call("hub onconnect", [etid, table(change, peer.information), peer.table])
         }
-    }
-
-    private static func table(_ peer: ScriptHub.Peer) -> LuaValue {
-        .table(
-            LuaTable(named: [
-                ("tid", .integer(Int64(peer.etid))), ("uid", .bytes(peer.uid)), ("info", .string(peer.information)),
-            ]))
     }
 
     private static func table(_ change: SMQSessionChange, _ information: String) -> LuaValue {
@@ -197,14 +196,14 @@ final class SMQResource: LuaResource {
     /// `for etid, peer in hub:peers() do`
     private static func peers(_ call: LuaCall) throws -> LuaOutcome {
         guard let hub = try call.resource(0, as: SMQResource.self).hub else { throw LuaError("this is no hub") }
-        let list = hub.hooks.peers.flatMap { [LuaValue.integer(Int64($0.etid)), table($0)] }
+        let list = hub.hooks.peers.flatMap { [LuaValue.integer(Int64($0.etid)), $0.table] }
         return .values([.builtIn(.nextListed), .table(LuaTable(list: list))])
     }
 
     /// `hub:etid2peer(etid)`
     private static func peer(_ call: LuaCall) throws -> LuaOutcome {
         guard let hub = try call.resource(0, as: SMQResource.self).hub else { throw LuaError("this is no hub") }
-        return .value(hub.hooks.peer(UInt32(clamping: try call.integer(1))).map { table($0) } ?? .nil)
+        return .value(hub.hooks.peer(UInt32(clamping: try call.integer(1))).map { $0.table } ?? .nil)
     }
 
     // MARK: What comes

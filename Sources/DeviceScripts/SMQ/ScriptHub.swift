@@ -4,14 +4,18 @@ import NIOCore
 
 /// What scripts have to say about clients of the broker that the program carries: the hooks of `smq.hub.create`.
 ///
-/// A program gives ``authenticate(_:)`` and ``changed(_:)`` to its broker, and the hub to ``ScriptMessaging``. Without a
-/// script that asks, everybody is let in at once.
+/// A program gives ``authenticate(_:)``, ``changed(_:)``, ``wanted``, ``decide(_:)`` and ``dropped(_:)`` to its broker, and
+/// the hub to ``ScriptMessaging``. Without a script that asks, everybody is let in and may do everything at once.
 public final class ScriptHub: Sendable {
     /// One script's hooks.
     struct Hooks: Sendable {
         /// Nil where the script lets everybody in.
         var authenticate: (@Sendable (SMQConnectRequest) async -> SMQConnectDecision)?
         var changed: @Sendable (SMQSessionChange, Peer) -> Void
+        /// What the script is asked by ``decide`` and told by ``dropped``.
+        var asks: SMQQuestionKinds = []
+        var decide: @Sendable (SMQQuestion, Peer) async -> Bool = { _, _ in true }
+        var dropped: @Sendable (SMQPublishRequest, Peer) -> Void = { _, _ in }
     }
 
     /// A client that is connected, as scripts know it.
@@ -25,6 +29,8 @@ public final class ScriptHub: Sendable {
         var hooks: [UInt64: Hooks] = [:]
         var last: UInt64 = 0
         var peers: [UInt32: Peer] = [:]
+        /// What at least one script is asked or told.
+        var asks: SMQQuestionKinds = []
     }
 
     /// Scripts that may have hooks; more are refused.
@@ -47,12 +53,43 @@ public final class ScriptHub: Sendable {
     /// Asks the scripts; all have to agree. A script that fails keeps the client out.
     public func authenticate(_ request: SMQConnectRequest) async -> SMQConnectDecision {
         let hooks = state.withLock { $0.hooks.values.compactMap { $0.authenticate } }
-        guard !hooks.isEmpty, !isOwn(request.url) else { return .accept }
+        if isOwn(request.url) { return .acceptOwn }
         for hook in hooks {
             let decision = await hook(request)
             guard decision == .accept else { return decision }
         }
         return .accept
+    }
+
+    /// What scripts are asked and told now.
+    public var wanted: SMQQuestionKinds { state.withLock { $0.asks } }
+
+    /// Asks the scripts what a client may do; all have to agree. A script that fails refuses.
+    public func decide(_ question: SMQQuestion) async -> Bool {
+        let (kind, etid): (SMQQuestionKinds, UInt32) =
+            switch question {
+            case .topic(let request): (request.operation == .createSubtopic ? .subtopics : .topics, request.etid)
+            case .message(let request): (.messages, request.publisher)
+            }
+        let (hooks, peer) = state.withLock { state in
+            (state.hooks.values.filter { $0.asks.contains(kind) }, state.peers[etid])
+        }
+        for hook in hooks {
+            guard await hook.decide(question, peer ?? Peer(etid: etid, uid: [], information: "")) else { return false }
+        }
+        return true
+    }
+
+    /// Tells the scripts of messages that nobody got.
+    public func dropped(_ messages: [SMQPublishRequest]) {
+        let (hooks, peers) = state.withLock { state in
+            (state.hooks.values.filter { $0.asks.contains(.drops) }, messages.map { state.peers[$0.publisher] })
+        }
+        for hook in hooks {
+            for (message, peer) in zip(messages, peers) {
+                hook.dropped(message, peer ?? Peer(etid: message.publisher, uid: [], information: ""))
+            }
+        }
     }
 
     private func isOwn(_ url: String) -> Bool {
@@ -81,6 +118,7 @@ public final class ScriptHub: Sendable {
             guard state.hooks.count < Self.limit else { return nil }
             state.last += 1
             state.hooks[state.last] = hooks
+            state.asks.formUnion(hooks.asks)
             return state.last
         }
         guard let id else {
@@ -89,7 +127,12 @@ public final class ScriptHub: Sendable {
         return id
     }
 
-    func remove(_ id: UInt64) { state.withLock { $0.hooks[id] = nil } }
+    func remove(_ id: UInt64) {
+        state.withLock { state in
+            state.hooks[id] = nil
+            state.asks = state.hooks.values.reduce(into: []) { $0.formUnion($1.asks) }
+        }
+    }
 
     /// The clients that are connected, by ETID.
     var peers: [Peer] { state.withLock { $0.peers.values.sorted { $0.etid < $1.etid } } }

@@ -114,12 +114,6 @@ public final class ScriptMessaging: Sendable {
         }
         try call.context.require(.hosts, Self.ownBroker)
         let options = try ConfigTable(call, 0)
-        // A script that relies on being asked must not run without it.
-        for name in ["onpublish", "permittop", "permitsubtop"] where options.has(name) {
-            throw LuaError(
-                "Invalidarg \(name): the program's own broker asks no script before each message; give a program accounts and topics by smq-broker --accounts"
-            )
-        }
         configuration.outbox = nil
         configuration.uid = try uid(options, call.context)
         configuration.information = "hub of \(call.context.app.name)"

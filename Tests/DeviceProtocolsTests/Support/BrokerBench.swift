@@ -22,6 +22,8 @@ final class BrokerBench {
     private(set) var attached: [PeerID] = []
     private(set) var closed: [PeerID: SMQCloseReason] = [:]
     private(set) var requests: [(peer: PeerID, request: SMQConnectRequest)] = []
+    private(set) var questions: [(peer: PeerID, number: UInt32, question: SMQQuestion)] = []
+    private(set) var answered: [PeerID] = []
     private(set) var pauses: [(peer: PeerID, duration: Duration)] = []
     private(set) var resumes: [PeerID] = []
     private(set) var closedLinks: [PeerID: SMQLinkCloseReason] = [:]
@@ -85,6 +87,14 @@ final class BrokerBench {
         settle()
     }
 
+    /// Answers the oldest question that waits.
+    func answer(_ isPermitted: Bool) throws {
+        try #require(!questions.isEmpty)
+        let question = questions.removeFirst()
+        machine.answer(question.peer, question.number, isPermitted, now: now)
+        settle()
+    }
+
     func tick(after duration: Duration) {
         now = now + duration
         machine.tick(now: now)
@@ -134,6 +144,8 @@ final class BrokerBench {
             closed[peer] = reason
             if detachesOnClose { machine.detach(peer) }
         case .authenticate(let peer, let request): requests.append((peer, request))
+        case .ask(let peer, let number, let question): questions.append((peer, number, question))
+        case .answered(let peer): answered.append(peer)
         case .pause(let peer, let duration): pauses.append((peer, duration))
         case .resume(let peer): resumes.append(peer)
         case .closeLink(let peer, let reason):

@@ -46,6 +46,11 @@ public struct SMQBrokerLimits: Sendable {
     public var phantoms = 100_000
     /// How long a subscription waits at most until the other nodes have confirmed it.
     public var confirmation: Duration = .milliseconds(200)
+    /// How long a client waits at most for an answer on what it wants; then it is refused. Looked at in ``SMQBrokerStateMachine/tick(now:)``.
+    public var question: Duration = .seconds(1)
+    /// Bytes that a client may have sent while it waits for an answer; its owner stops reading, so more come only from one
+    /// that was read before. More end the session.
+    public var heldInputBytes = 1 << 20
     /// Bytes of answers to one client that wait for a confirmation; more are sent without.
     public var heldBytes = 64 << 10
     /// Messages a second from one client, with a burst of one second; above it the client is read more slowly.
@@ -101,8 +106,12 @@ public struct SMQBrokerStatistics: Sendable {
     public var unroutable: UInt64 = 0
     /// Publishes that a client's own largest frame did not allow.
     public var tooLongForReceiver: UInt64 = 0
-    /// Publishes dropped because the permit hook had not allowed the topic to the client.
+    /// Publishes dropped because the permit hook had not allowed the topic to the client, or the message was refused.
     public var forbidden: UInt64 = 0
+    /// Questions about what clients want to do.
+    public var asked: UInt64 = 0
+    /// Those that nobody answered in time.
+    public var unanswered: UInt64 = 0
     /// Names denied by a limit or by the permit hook.
     public var denied: UInt64 = 0
     /// Times a publisher was held back for a receiver.

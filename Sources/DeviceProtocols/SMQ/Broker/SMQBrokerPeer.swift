@@ -47,6 +47,15 @@ struct SMQBrokerPeer {
     var information = ""
     /// What was sent while the authenticate hook still thinks.
     var early = ByteBuffer()
+    /// Whether it is a client of the program itself, about which nobody is asked.
+    var isOwn = false
+    /// What the client wants, while somebody decides on it; until then nothing that it sent later is looked at.
+    var question: SMQBrokerStateMachine.PendingQuestion?
+    /// What was sent meanwhile, in order; nil without any, because an empty one has storage too.
+    var heldInput: CircularBuffer<ByteBuffer>?
+    var heldInputBytes = 0
+    /// The answers on publishing to a topic.
+    var answers: [Int: Bool] = [:]
     /// Fragments so far.
     var fragments = ByteBuffer()
 

@@ -7,7 +7,8 @@ extension SMQBrokerStateMachine {
         guard let slot = slot(of: id), peers[slot].phase == .authenticating, let uid = peers[slot].uid else { return }
         defer { settle() }
         switch decision {
-        case .accept:
+        case .accept, .acceptOwn:
+            peers[slot].isOwn = decision == .acceptOwn
             accept(slot, uid: uid, information: peers[slot].information)
             peers[slot].information = ""
             settle()

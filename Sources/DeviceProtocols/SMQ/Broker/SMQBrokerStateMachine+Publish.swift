@@ -50,6 +50,7 @@ extension SMQBrokerStateMachine {
             }
         default:
             statistics.unroutable &+= UInt64(truncatingIfNeeded: run.count)
+            if asks.contains(.drops) { noteDropped(slot, frames) }
         }
     }
 

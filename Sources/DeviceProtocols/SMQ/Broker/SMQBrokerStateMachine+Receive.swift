@@ -12,6 +12,12 @@ extension SMQBrokerStateMachine {
         statistics.bytesReceived &+= UInt64(truncatingIfNeeded: bytes.readableBytes)
         let before = statistics.messagesReceived
         guard peers[slot].phase != .link else { return receiveOverLink(slot, bytes, now: now) }
+        if peers[slot].question == nil { take(slot, bytes) } else { hold(slot, bytes) }
+        settle()
+        limitRate(slot, messages: statistics.messagesReceived &- before, bytes: bytes.readableBytes, now: now)
+    }
+
+    mutating func take(_ slot: Int, _ bytes: ByteBuffer) {
         do {
             switch peers[slot].framing {
             case .raw: try receiveRaw(slot, bytes)
@@ -20,8 +26,6 @@ extension SMQBrokerStateMachine {
         } catch {
             end(slot, .protocolViolation, text: "corrupt frame: \(error)")
         }
-        settle()
-        limitRate(slot, messages: statistics.messagesReceived &- before, bytes: bytes.readableBytes, now: now)
     }
 
     // MARK: Raw framing
@@ -33,9 +37,11 @@ extension SMQBrokerStateMachine {
         // That frame may have been a connect that waits for the hook, or have ended the session.
         guard peers[slot].phase.isAlive else { return }
         if peers[slot].phase == .authenticating { return try keepEarly(slot, rest) }
+        if peers[slot].question != nil { return holdFirst(slot, rest) }
         let consumed = try scan(slot, rest)
         rest.moveReaderIndex(forwardBy: consumed)
         guard rest.readableBytes > 0, peers[slot].phase.isAlive else { return }
+        if peers[slot].question != nil { return holdFirst(slot, rest) }
         if peers[slot].phase == .authenticating { return try keepEarly(slot, rest) }
         try checkLength(of: rest)
         // Own storage: the rest is small and must not keep the read's buffer alive.
@@ -109,9 +115,11 @@ extension SMQBrokerStateMachine {
                         // It may have been its own receiver, and have filled its queue.
                         guard peers[slot].phase == .open else { break }
                     }
-                    run.add(destination, at: position, length: length)
-                    position += length
-                    continue
+                    if asks.isEmpty || run.count > 0 || !isAsked(slot, beforePublishingTo: destination) {
+                        run.add(destination, at: position, length: length)
+                        position += length
+                        continue
+                    }
                 }
                 if run.count > 0 {
                     route(slot, &run, memory)
@@ -129,8 +137,8 @@ extension SMQBrokerStateMachine {
                     break
                 }
                 settle()
-                // A connect may have to wait for the hook, or the frame may have ended the session.
-                guard peers[slot].phase == .open else { break }
+                // A connect may have to wait for the hook, a request for an answer, or the frame may have ended the session.
+                guard peers[slot].phase == .open, peers[slot].question == nil else { break }
                 if etid == 0 { break }
             }
             if run.count > 0 { route(slot, &run, memory) }
@@ -138,7 +146,7 @@ extension SMQBrokerStateMachine {
         }
         if let failure { throw failure }
         // The session opened in the middle of this piece: go on with its ETID.
-        if peers[slot].phase == .open, position > 0, position < bytes.readableBytes,
+        if peers[slot].phase == .open, peers[slot].question == nil, position > 0, position < bytes.readableBytes,
             let rest = bytes.getSlice(
                 at: bytes.readerIndex + position, length: bytes.readableBytes - position), isWhole(rest)
         {
@@ -181,15 +189,15 @@ extension SMQBrokerStateMachine {
             throw .unexpected(frame.type)
         }
         switch frame {
-        case .request(.create, let name): create(slot, name)
-        case .request(.subscribe, let name): subscribe(slot, name)
-        case .request(.createsub, let name): createSubtopic(slot, name)
+        case .request(.create, let name): attempt(slot, .create(name))
+        case .request(.subscribe, let name): attempt(slot, .subscribe(name))
+        case .request(.createsub, let name): attempt(slot, .createSubtopic(name))
         case .reference(.unsubscribe, let id): unsubscribe(slot, id)
-        case .reference(.observe, let id): observe(slot, id)
+        case .reference(.observe, let id): attempt(slot, .observe(id))
         case .reference(.unobserve, let id): unobserve(slot, id)
         case .publish(let destination, let publisher, let subtopic, let payload):
             guard publisher == peers[slot].etid else { throw .wrongPublisher(publisher) }
-            routeOne(slot, to: destination, subtopic: subtopic, payload: payload)
+            publish(slot, to: destination, subtopic: subtopic, payload: payload)
         case .fragment(let destination, let publisher, let subtopic, let payload):
             guard publisher == peers[slot].etid else { throw .wrongPublisher(publisher) }
             try fragment(slot, destination, subtopic, payload)
@@ -209,12 +217,12 @@ extension SMQBrokerStateMachine {
         guard destination != 0 else { return }
         var whole = ByteBuffer()
         swap(&whole, &peers[slot].fragments)
-        routeOne(slot, to: destination, subtopic: subtopic, payload: whole)
+        publish(slot, to: destination, subtopic: subtopic, payload: whole)
     }
 
     // MARK: Rate
 
-    private mutating func limitRate(_ slot: Int, messages: UInt64, bytes: Int, now: MonotonicTime) {
+    mutating func limitRate(_ slot: Int, messages: UInt64, bytes: Int, now: MonotonicTime) {
         guard limits.messagesPerSecond != nil || limits.bytesPerSecond != nil, peers[slot].phase.isAlive else { return }
         let elapsed = Double((now - peers[slot].rateTime).wholeNanoseconds) / 1e9
         peers[slot].rateTime = now

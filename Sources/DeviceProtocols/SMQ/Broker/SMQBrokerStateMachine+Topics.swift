@@ -129,7 +129,7 @@ extension SMQBrokerStateMachine {
         }
     }
 
-    private mutating func acknowledge(
+    mutating func acknowledge(
         _ slot: Int, _ type: SMQMessageType, _ id: UInt32?, _ name: ByteBuffer, after request: UInt32 = 0
     ) {
         reply(slot, after: request) { [framing = peers[slot].framing] in
@@ -158,7 +158,7 @@ extension SMQBrokerStateMachine {
             permit(
                 SMQTopicRequest(
                     operation: $0, name: topics[topic].name.remainingText(), uid: peers[slot].uid ?? ByteBuffer(),
-                    address: peers[slot].address))
+                    address: peers[slot].address, etid: peers[slot].etid))
         }
         if !isAllowed { statistics.denied += 1 }
         return isAllowed
@@ -174,7 +174,7 @@ extension SMQBrokerStateMachine {
         guard let permit else { return true }
         let request = SMQTopicRequest(
             operation: operation, name: name.remainingText(), uid: peers[slot].uid ?? ByteBuffer(),
-            address: peers[slot].address)
+            address: peers[slot].address, etid: peers[slot].etid)
         if permit(request) { return true }
         statistics.denied += 1
         return false
@@ -241,7 +241,7 @@ extension SMQBrokerStateMachine {
         unusedSubtopics.append(subtopic)
     }
 
-    private mutating func reference(_ topic: Int, by slot: Int) -> Bool {
+    mutating func reference(_ topic: Int, by slot: Int) -> Bool {
         if peers[slot].topics.contains(topic) { return true }
         guard peers[slot].topics.count < limits.topicsPerClient else {
             statistics.denied += 1

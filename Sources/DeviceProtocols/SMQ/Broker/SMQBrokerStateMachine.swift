@@ -22,6 +22,10 @@ public struct SMQBrokerStateMachine {
         case close(PeerID, SMQCloseReason)
         /// Ask the authenticate hook and answer by ``complete(_:_:now:)``.
         case authenticate(PeerID, SMQConnectRequest)
+        /// Stop reading from the client, and give the answer by ``answer(_:_:_:now:)``.
+        case ask(PeerID, UInt32, SMQQuestion)
+        /// Read on from a client for which it was asked.
+        case answered(PeerID)
         /// Stop reading from the client: for at most so long, or until ``resume``.
         case pause(PeerID, Duration)
         /// Read from the client again.
@@ -124,6 +128,10 @@ public struct SMQBrokerStateMachine {
     var scratch = ByteBuffer()
     var dirty: [PeerID] = []
     var actions: [Action] = []
+    /// What is asked or told from now on.
+    public var asks: SMQQuestionKinds = []
+    var lastQuestion: UInt32 = 0
+    var droppedMessages: [SMQPublishRequest] = []
     /// Whether ``takeSessionChanges()`` has something to tell.
     public var followsSessions = false
     var sessionChanges: [SMQSessionChange] = []
@@ -216,11 +224,15 @@ public struct SMQBrokerStateMachine {
     /// Does what is due: handshake deadlines and pings. Call it about twice a second.
     public mutating func tick(now: MonotonicTime) {
         for slot in peers.indices {
+            if let question = peers[slot].question, question.deadline <= now {
+                statistics.unanswered += 1
+                answer(id(slot), question.number, false, now: now)
+            }
             switch peers[slot].phase {
             case .awaitingConnect where peers[slot].deadline <= now,
                 .authenticating where peers[slot].deadline <= now:
                 refuse(slot, .unavailable, "no handshake within \(limits.handshake)", .handshakeTimeout)
-            case .open where peers[slot].pausedUntil <= now:
+            case .open where peers[slot].pausedUntil <= now && peers[slot].question == nil:
                 if let sent = peers[slot].pingSent {
                     if sent + limits.pingTimeout <= now { end(slot, .pingTimeout, text: "ping timeout") }
                 } else if peers[slot].lastReceived + limits.pingAfter <= now {
@@ -427,6 +439,10 @@ public struct SMQBrokerStateMachine {
         if peers[slot].link >= 0 { leaveLink(slot) }
         peers[slot].held = []
         peers[slot].heldBytes = 0
+        peers[slot].question = nil
+        peers[slot].heldInput = nil
+        peers[slot].heldInputBytes = 0
+        peers[slot].answers = [:]
         for topic in peers[slot].topics { release(topic, by: slot) }
         peers[slot].topics = []
         peers[slot].mayPublish = [:]
