@@ -80,6 +80,65 @@ import Testing
         await rig.stop()
     }
 
+    /// What a text becomes is built outside of the script's heap, so what could not be in it is not built.
+    @Test(arguments: [
+        ("('[1' .. (',1'):rep(200000) .. ']')", "not enough memory"),
+        ("('[' .. ('[],'):rep(40000) .. '[]]')", "not enough memory"),
+        ("('[' .. ('{},'):rep(20000) .. '{}]')", "20001"), ("('[1' .. (',1'):rep(20000) .. ']')", "20001"),
+        // Within a text these are no values.
+        (#"('["' .. (',[{'):rep(30000) .. '\\"' .. (',[{'):rep(30000) .. '"]')"#, "1"),
+    ])
+    func whatIsTooMuchForAnAppsMemoryIsNotDecoded(_ text: String, _ expected: String) async throws {
+        for reading in ["ba.json.decode(text)", "select(2, ba.json.parser():parse(text))"] {
+            let rig = try ScriptRig(
+                "local text = \(text) local ok, v = pcall(function() return \(reading) end) trace(ok and #v or v)")
+            await rig.app.settle()
+            #expect(
+                rig.traces.count == 1 && rig.traces.allSatisfy { $0.contains(expected) }, "\(reading): \(rig.traces)")
+            await rig.stop()
+        }
+    }
+
+    @Test func manyValuesAtOnceAreHeldToTheSame() async throws {
+        let rig = try ScriptRig(
+            """
+            local function read(count) return ba.json.parser():parse(('[1]'):rep(count), true) end
+            trace(#select(2, read(10000)))
+            trace(pcall(read, 50000))
+            """)
+        await rig.app.settle()
+        #expect(rig.traces.first == "10000" && rig.traces.last?.hasSuffix("not enough memory") == true, "\(rig.traces)")
+        await rig.stop()
+    }
+
+    @Test func theTextsOfAllParsersHaveALimit() async throws {
+        let rig = try ScriptRig(
+            """
+            local parsers, text = {}, '[' .. (' '):rep(65535)
+            local function fill()
+               for i = 1, 100 do
+                  parsers[i] = ba.json.parser()
+                  for _ = 1, 8 do
+                     local ok, why = pcall(parsers[i].parse, parsers[i], text)
+                     text = (' '):rep(65536)
+                     if not ok then return i, why end
+                  end
+                  text = '[' .. (' '):rep(65535)
+               end
+            end
+            local count, why = fill()
+            trace(count, why)
+            for i = 1, count do parsers[i]:close() end
+            text = '[' .. (' '):rep(65535)
+            trace(fill() == count)
+            """)
+        await rig.app.settle()
+        #expect(rig.errors == [])
+        #expect(rig.traces.first?.hasPrefix("5\t") == true && rig.traces.first?.hasSuffix("not enough memory") == true)
+        #expect(rig.traces.last == "true", "what is closed gives its room back: \(rig.traces)")
+        await rig.stop()
+    }
+
     @Test func everyWayToTheLogIsThere() async throws {
         let rig = try ScriptRig(
             "trace('a', 1, nil, {} ~= nil) tracep(false, 5, 'b', 2) print('c', true) xedge.log('%s', 'd') xedge.elog({ts=true, subject='s'}, '%d', 5) xedge.eflush{} xedge.sendErr('e')"

@@ -19,7 +19,9 @@ enum LuaJSON {
             },
             "decode": .function { call in
                 do {
-                    return .value(try lua(JSONValue(parsing: try call.bytes(0), options: parsing), call.context))
+                    var sum = 0
+                    let value = try value(parsing: try call.bytes(0), after: &sum, call.context)
+                    return .value(try lua(value, call.context))
                 } catch let error as DeviceError {
                     return .failure("\(error)")
                 }
@@ -46,6 +48,39 @@ enum LuaJSON {
         return object
     }
 
+    /// Reads a text whose tables could be in the app's memory at all; others would cost the host many times that.
+    ///
+    /// - Parameter sum: what the values before take that are given to the script with this one.
+    static func value(
+        parsing text: some Collection<UInt8>, after sum: inout Int, _ context: LuaContext
+    ) throws -> JSONValue {
+        sum += 16 + leastMemory(of: text)
+        guard sum <= context.app.configuration.limits.memory else { throw LuaError("not enough memory") }
+        return try JSONValue(parsing: text, options: parsing)
+    }
+
+    /// What the values of a text take in Lua at the least: 16 bytes each, and 56 for a table. Texts are left out, because
+    /// equal ones are kept once.
+    static func leastMemory(of text: some Collection<UInt8>) -> Int {
+        var sum = 0
+        var isInString = false
+        var isEscaped = false
+        for byte in text {
+            if isInString {
+                if byte == UInt8(ascii: "\""), !isEscaped { isInString = false }
+                isEscaped = byte == UInt8(ascii: "\\") && !isEscaped
+                continue
+            }
+            switch byte {
+            case UInt8(ascii: "\""): isInString = true
+            case UInt8(ascii: ","): sum += 16
+            case UInt8(ascii: "{"), UInt8(ascii: "["): sum += 56
+            default: continue
+            }
+        }
+        return sum
+    }
+
     static func lua(_ value: JSONValue, _ context: LuaContext) throws -> LuaValue {
         try LuaValue(value) { .object(try null(context)) }
     }
@@ -63,16 +98,19 @@ final class LuaJSONParser: LuaResource {
             "parse": { call in
                 let parser: LuaJSONParser = try call.resource(0)
                 do {
-                    try call.withBytes(1) { try parser.add($0) }
+                    try call.withBytes(1) { try parser.add($0, call.context) }
+                    var sum = 0
                     guard call.isTrue(2) else {
-                        guard let value = try parser.next() else { return .success }
+                        guard let value = try parser.next(after: &sum, call.context) else { return .success }
                         return .values([.boolean(true), try LuaJSON.lua(value, call.context)])
                     }
                     var values: [LuaValue] = []
-                    while let value = try parser.next() { values.append(try LuaJSON.lua(value, call.context)) }
+                    while let value = try parser.next(after: &sum, call.context) {
+                        values.append(try LuaJSON.lua(value, call.context))
+                    }
                     return values.isEmpty ? .success : .values([.boolean(true), .table(LuaTable(list: values))])
                 } catch let error as DeviceError {
-                    parser.forget()
+                    parser.forget(call.context)
                     return .failure("\(error)")
                 }
             },
@@ -91,18 +129,29 @@ final class LuaJSONParser: LuaResource {
     private var isInString = false
     private var isEscaped = false
 
-    private func add(_ more: UnsafeRawBufferPointer) throws(DeviceError) {
+    /// The texts of all parsers of an app: they are not in its heap, and together have no more than that may.
+    private final class Held {
+        var bytes = 0
+    }
+
+    private func add(_ more: UnsafeRawBufferPointer, _ context: LuaContext) throws {
+        let held = context.state { Held() }
+        held.bytes -= start
         bytes.removeFirst(start)
         looked -= start
         start = 0
         guard bytes.count + more.count <= LuaJSON.parsing.maximumSize else {
             throw DeviceError(.limitExceeded, "the text has more than \(LuaJSON.parsing.maximumSize) bytes")
         }
+        guard held.bytes + more.count <= context.app.configuration.limits.memory else {
+            throw LuaError("not enough memory")
+        }
+        held.bytes += more.count
         bytes += more
     }
 
     /// Takes the next value off the text; nil while it is not whole.
-    private func next() throws(DeviceError) -> JSONValue? {
+    private func next(after sum: inout Int, _ context: LuaContext) throws -> JSONValue? {
         for index in looked..<bytes.count {
             let byte = bytes[index]  // safe: within the text
             looked = index + 1
@@ -118,7 +167,7 @@ final class LuaJSONParser: LuaResource {
                 guard depth <= 0 else { continue }
                 let text = bytes[start..<looked]  // safe: both are within the text
                 (start, depth) = (looked, 0)
-                return try JSONValue(parsing: text, options: LuaJSON.parsing)
+                return try LuaJSON.value(parsing: text, after: &sum, context)
             case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\r"), UInt8(ascii: "\n"): continue
             default:
                 guard depth > 0 else {
@@ -130,10 +179,11 @@ final class LuaJSONParser: LuaResource {
         return nil
     }
 
-    private func forget() {
+    private func forget(_ context: LuaContext) {
+        context.state { Held() }.bytes -= bytes.count
         bytes = []
         (start, looked, depth, isInString, isEscaped) = (0, 0, 0, false, false)
     }
 
-    func close(in context: LuaContext) { forget() }
+    func close(in context: LuaContext) { forget(context) }
 }
