@@ -34,6 +34,31 @@ import Testing
         await rig.host.stop()
     }
 
+    @Test func anErrorInAFadesCallbackClosesTheChannel() async throws {
+        let rig = ScriptRig()
+        try await rig.run(
+            """
+            esp32.pwmtimer{mode="LOW", bits=8, timer=1, freq=100}
+            pwm = esp32.pwmchannel{mode="LOW", timer=1, channel=2, gpio=18, callback=function() error"broken" end}
+            pwm:fade(256, 20)
+            """)
+        try await rig.writes("broken")
+        try await eventually("the pin is free") { rig.scripts.usedPins.isEmpty }
+    }
+
+    @Test func closingAChannelStopsItsOutputAndFreesPinAndChannel() async throws {
+        let rig = ScriptRig()
+        try await rig.run(
+            """
+            esp32.pwmtimer{mode="LOW", bits=8, timer=1, freq=100}
+            pwm = esp32.pwmchannel{mode="LOW", timer=1, channel=2, gpio=18, duty=128}
+            pwm:close()
+            trace("again", esp32.pwmchannel{mode="LOW", timer=1, channel=2, gpio=27} ~= nil, esp32.gpio(18, "IN"):value())
+            """)
+        try await rig.writes("again\ttrue\tfalse")
+        await rig.host.stop()
+    }
+
     @Test func aFadeEndsWithTheCallback() async throws {
         let rig = ScriptRig()
         try await rig.run(
@@ -100,11 +125,12 @@ import Testing
             trace("write", bus:write(0x76, "\\xF4\\x27"), bus:write(0x76, 0xD0), bus:read(0x76, 1):byte())
             trace("no device", bus:read(0x50, 1))
             bus:close()
+            bus:close()
             trace("closed", select(2, pcall(bus.read, bus, 0x76, 1)))
             """)
         for line in [
             "probe\ttrue", "absent\tnil\tno device answers at I2C address 0x50", "id\t96\t96", "write\ttrue\ttrue\t96",
-            "no device\tnil\tno device answers at I2C address 0x50", "closed\t",
+            "no device\tnil\tno device answers at I2C address 0x50", "closed\tCLOSED",
         ] { try await rig.writes(line) }
     }
 
@@ -177,6 +203,30 @@ import Testing
         try await rig.writes(message)
     }
 
+    /// Closing twice is no mistake, using what is closed is one.
+    @Test(arguments: [
+        ("esp32.gpio(17, 'OUT')", "value"), ("esp32.i2cmaster(1, 2, 3, 1)", "probe"),
+        ("esp32.i2cmaster(1, 2, 3, 1)", "readfrom"), ("esp32.i2cmaster(1, 2, 3, 1)", "write"),
+        ("esp32.uart(0)", "read"), ("esp32.uart(0)", "write"), ("esp32.uart(0)", "txsize"),
+        ("(esp32.adc(0, 3))", "read"), ("pcnt()", "start"), ("pcnt()", "stop"), ("pcnt()", "count"),
+        ("pcnt()", "clear"), ("channel()", "duty"), ("channel()", "fade"),
+    ])
+    func whatIsClosedRaises(_ object: String, _ method: String) async throws {
+        let rig = ScriptRig()
+        try await rig.run(
+            """
+            esp32.pwmtimer{mode="LOW", bits=8, timer=1, freq=100}
+            function channel() return esp32.pwmchannel{mode="LOW", timer=1, channel=2, gpio=18} end
+            function pcnt() return esp32.pcnt{high=9, low=-9, channels={{gpio={edge=22}, action={edge={positive="HOLD"}}}}} end
+            local object = \(object)
+            object:close() object:close()
+            trace("closed", pcall(object.\(method), object, 1, 1, 1))
+            """)
+        try await rig.writes("closed\tfalse\t")
+        #expect(rig.lines.contains { $0.hasPrefix("closed\tfalse") && $0.hasSuffix("CLOSED") }, "\(rig.lines)")
+        #expect(rig.scripts.usedPins.isEmpty)
+    }
+
     @Test func anErrorInAUartCallbackClosesIt() async throws {
         let rig = ScriptRig()
         try await rig.run(
@@ -204,6 +254,42 @@ import Testing
             "rates\t1\t10000", "once\t300\t527", "mean\t200", "Continuous mode", "block\t20\t100",
             "absent\tnil\tthere is no",
         ] { try await rig.writes(line) }
+    }
+
+    @Test(arguments: [
+        ("esp32.adc(0, 3, {callback=print, bl=10})", "Invalidarg fs"),
+        ("esp32.adc(0, 3, {callback=print, fs=1000})", "Invalidarg bl"),
+        ("esp32.adc(0, 3, {callback=print, fs=1000, bl=10, filter='median'})", "Invalidarg filter"),
+        ("esp32.adc(0, 3, 5)", "table expected"),
+    ])
+    func adcMistakesRaise(_ text: String, _ message: String) async throws {
+        let rig = ScriptRig()
+        try await rig.run("trace(select(2, pcall(function() \(text) end)))")
+        try await rig.writes(message)
+    }
+
+    @Test func aStoppedCounterKeepsItsCount() async throws {
+        let rig = ScriptRig()
+        try await rig.run(
+            """
+            pcnt = esp32.pcnt{high=100, low=-100,
+               channels={{gpio={edge=22}, action={edge={positive="HOLD", negative="DECREASE"}}}}}
+            pcnt:start()
+            timer = ba.timer(function()
+               if pcnt:count() == -2 then pcnt:stop() trace"stopped" return false end
+               return true
+            end)
+            timer:set(10)
+            later = esp32.gpio(27, "IN", {pullup=true, type="NEGEDGE", callback=function() trace("count", pcnt:count()) end})
+            """)
+        for _ in 0..<2 {
+            try rig.board.press("GPIO22")
+            try rig.board.release("GPIO22")
+        }
+        try await rig.writes("stopped")
+        try rig.board.press("GPIO22")
+        try rig.board.press("GPIO27")
+        try await rig.writes("count\t-2")
     }
 
     @Test func pcntCountsAndWatches() async throws {
