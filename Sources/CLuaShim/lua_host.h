@@ -37,6 +37,7 @@ struct clua {
     int64_t left;        // instructions; more are charged for long C loops
     int64_t unchecked;   // charged since the clock was read
     int64_t wall_check;  // when to look at the processor time
+    int64_t wall_end;
     int64_t processor_start;
     int64_t used_ns;
     atomic_int interrupted;

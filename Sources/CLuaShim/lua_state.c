@@ -70,10 +70,23 @@ static void look_at_clock(clua *host) {
     // The time on the wall is cheap to read. What counts is the thread's own: a busy machine is no fault of a script.
     int64_t now = clua_monotonic_ns();
     if (now < host->wall_check) return;
+    if (now >= host->wall_end) {
+        host->spent = CLUA_SPENT_WALL;
+        return;
+    }
     int64_t left = host->limits.processor_ns - (clock_ns(CLOCK_THREAD_CPUTIME_ID) - host->processor_start);
     if (left <= 0) host->spent = CLUA_SPENT_TIME;
-    host->wall_check = now + left;
+    host->wall_check = now + left < host->wall_end ? now + left : host->wall_end;
 }
+
+static void begin_clock(clua *host) {
+    int64_t now = clua_monotonic_ns(), wall = host->limits.wall_ns;
+    host->wall_end = wall > 0 ? now + wall : INT64_MAX;
+    host->wall_check = now + host->limits.processor_ns;
+    if (host->wall_check > host->wall_end) host->wall_check = host->wall_end;
+}
+
+void clua_has_blocked(clua *host) { host->unchecked = CLUA_STEP; }
 
 static void consume(clua *host, int64_t instructions) {
     if (!host->running || host->spent) return;
@@ -88,6 +101,7 @@ void clua_raise_spent(lua_State *L) {
     lua_sethook(L, clua_hook, LUA_MASKCOUNT, 1);
     switch (clua_of(L)->spent) {
     case CLUA_SPENT_TIME: luaL_error(L, "too much processor time without a wait");
+    case CLUA_SPENT_WALL: luaL_error(L, "too long on the clock without a wait");
     case CLUA_INTERRUPTED: luaL_error(L, "stopped");
     default: luaL_error(L, "too many instructions without a wait");
     }
@@ -383,7 +397,7 @@ static int run(clua *host, thread_call *call, int count) {
     host->left = host->limits.instructions;
     host->unchecked = 0;
     host->processor_start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    host->wall_check = clua_monotonic_ns() + host->limits.processor_ns;
+    begin_clock(host);
     lua_sethook(co, clua_hook, LUA_MASKCOUNT, CLUA_STEP);
     if (atomic_load(&host->interrupted)) host->spent = CLUA_INTERRUPTED;
     host->running = 1;
@@ -451,7 +465,7 @@ int clua_abandon(clua *host, int thread) {
     host->left = host->limits.instructions;
     host->unchecked = 0;
     host->processor_start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    host->wall_check = clua_monotonic_ns() + host->limits.processor_ns;
+    begin_clock(host);
     host->blocked = 1;
     lua_sethook(call.co, clua_hook, LUA_MASKCOUNT, CLUA_STEP);
     lua_resetthread(call.co);

@@ -227,6 +227,7 @@ int clua_call_host(lua_State *L, uint32_t number) {
     int outcome = host->callback(host->context, &call);
     if (host->walked + host->output.count >= CHARGED_VALUES || host->output.scratch_count >= CHARGED_BYTES)
         clua_charge(L, (host->walked + host->output.count) * 8 + (int64_t)(host->output.scratch_count / 8));
+    if (host->unchecked >= CLUA_STEP) clua_charge(L, 1);  // it has blocked
     if (outcome == CLUA_RETURN) return push_results(L, host);
     lua_settop(L, count);
     switch (outcome) {

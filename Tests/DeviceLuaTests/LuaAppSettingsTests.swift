@@ -14,13 +14,14 @@ import Testing
         let app = try #require(
             try applied([
                 "memory=512KB,disk=3MB,instructions=1000,time=250ms,timers=1,pins=2,sockets=3,files=4,objects=8,threads=5",
-                "events=6,lines=7,faults=9",
+                "events=6,lines=7,faults=9,wall=5s",
             ]).first)
         var limits = LuaLimits()
         limits.memory = 512 << 10
         limits.disk = 3 << 20
         limits.instructions = 1000
         limits.processorTime = .milliseconds(250)
+        limits.wallTime = .seconds(5)
         (limits.timers, limits.pins, limits.sockets, limits.files) = (1, 2, 3, 4)
         (limits.objects, limits.activations, limits.queuedEvents) = (8, 5, 6)
         (limits.linesPerSecond, limits.faults) = (7, 9)
@@ -28,7 +29,7 @@ import Testing
         #expect(
             LuaAppSettings.limitKeys == [
                 "disk", "events", "faults", "files", "instructions", "lines", "memory", "objects", "pins", "sockets",
-                "threads", "time", "timers",
+                "threads", "time", "timers", "wall",
             ])
     }
 

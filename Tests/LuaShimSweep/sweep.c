@@ -89,6 +89,7 @@ static int answer(void *context, const clua_call *call) {
     case ADD:
         put(CLUA_INTEGER, call->count);
         put_text("text");
+        clua_has_blocked(host);
         return CLUA_RETURN;
     case WAIT:
         if (clua_can_wait(call)) return CLUA_WAIT;

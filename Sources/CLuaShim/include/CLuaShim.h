@@ -101,6 +101,8 @@ enum {
     CLUA_WAIT,            // the activation is suspended until clua_resume
 };
 typedef int (*clua_callback)(void *context, const clua_call *call);
+// Within a callback that may have blocked: the clock is looked at when it returns.
+void clua_has_blocked(clua *host);
 // Whether the call may answer CLUA_WAIT.
 int clua_can_wait(const clua_call *call);
 
@@ -108,6 +110,7 @@ typedef struct {
     size_t memory;          // bytes that the state may use
     int64_t instructions;   // of one activation between two waits
     int64_t processor_ns;   // of one activation between two waits
+    int64_t wall_ns;        // on the wall, likewise; 0 for no limit
 } clua_limits;
 
 // Makes a state with the restricted libraries. NULL when there is no memory for it within the limit.
@@ -136,7 +139,7 @@ enum {
     CLUA_FAILED,   // an error: clua_error_text, clua_traceback
     CLUA_KILLED,   // over its budget or interrupted: clua_spent
 };
-enum { CLUA_NOT_SPENT, CLUA_SPENT_INSTRUCTIONS, CLUA_SPENT_TIME, CLUA_INTERRUPTED };
+enum { CLUA_NOT_SPENT, CLUA_SPENT_INSTRUCTIONS, CLUA_SPENT_TIME, CLUA_SPENT_WALL, CLUA_INTERRUPTED };
 
 // Starts an activation. The output's program pushes the function and its arguments. CLUA_DONE, CLUA_FAILED and
 // CLUA_KILLED end it, but its results stay readable until the next call of clua_start or clua_resume.

@@ -146,6 +146,14 @@ public struct LuaAppSettings: Sendable {
             }
             return { $0.limits.processorTime = time }
         },
+        "wall": Limit(example: "wall=5s, 10ms to 1h") { text in
+            guard let time = try? DurationText.parse(text),
+                (Duration.milliseconds(10)...Duration.seconds(3600)).contains(time)
+            else {
+                return nil
+            }
+            return { $0.limits.wallTime = time }
+        },
         "timers": count("timers", 0...10_000) { $0.timers = $1 },
         "pins": count("pins", 0...10_000) { $0.pins = $1 },
         "sockets": count("sockets", 0...10_000) { $0.sockets = $1 },

@@ -53,7 +53,8 @@ public final class LuaContext {
         lines = LuaLineLimiter(perSecond: limits.linesPerSecond)
         var raw = clua_limits(
             memory: max(0, limits.memory), instructions: max(1, limits.instructions),
-            processor_ns: max(1, limits.processorTime.wholeNanoseconds))
+            processor_ns: max(1, limits.processorTime.wholeNanoseconds),
+            wall_ns: max(1, limits.wallTime.wholeNanoseconds))
         guard let host = clua_new(&raw, luaCallback, nil) else {
             throw DeviceError(
                 .limitExceeded, "app \(app.name) has too little memory to begin",
@@ -72,6 +73,9 @@ public final class LuaContext {
 
     /// The time on the app's clock.
     public var now: MonotonicTime { app.configuration.now() }
+
+    /// For a function that may have blocked the app's thread for long: the time on the wall is looked at when it returns.
+    public func hasBlocked() { clua_has_blocked(host) }
 
     // MARK: Libraries
 

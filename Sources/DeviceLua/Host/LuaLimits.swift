@@ -8,6 +8,9 @@ public struct LuaLimits: Sendable, Equatable {
     /// Processor time of one activation between two waits; beyond, it is ended. It is not the time on the wall,
     /// because a machine that is busy with other things is no fault of the script.
     public var processorTime: Duration = .seconds(1)
+    /// Time on the wall of one activation between two waits, which calls that block count for: files on a disk that does not
+    /// answer. Beyond, it is ended as soon as the call returns. Long, because of busy machines.
+    public var wallTime: Duration = .seconds(60)
     /// Coroutines that wait at the same time; starting one more is an error.
     public var activations = 256
     /// Events that wait for the app's thread; further ones are dropped.

@@ -5,8 +5,10 @@ import Glibc
 /// An app's `io`, and what `ba.mkio` makes of it: files below a directory, which neither `..` nor a symbolic link leaves.
 final class LuaDirectory: LuaResource {
     static let luaClass = LuaClass(
-        "io",
-        methods: [
+        "io", methods: methods.mapValues(LuaFile.mayBlock), builtIns: ["dofile": .doFile])
+
+    private static let methods: [String: LuaBody] =
+        [
             "open": { call in
                 let directory: LuaDirectory = try call.resource(0)
                 let mode = call.isNil(2) ? "r" : try call.string(2)
@@ -58,7 +60,7 @@ final class LuaDirectory: LuaResource {
                 return .value(.string(LuaAppFiles.joined(directory.prefix, path)))
             },
             "resourcetype": { _ in .value(.string("disk")) },
-        ], builtIns: ["dofile": .doFile])
+        ]
 
     private let files: LuaAppFiles
     private let prefix: String
@@ -179,9 +181,10 @@ final class LuaDirectory: LuaResource {
 final class LuaFile: LuaResource {
     static let maximumRead = 1 << 20
 
-    static let luaClass = LuaClass(
-        "file",
-        methods: [
+    static let luaClass = LuaClass("file", methods: methods.mapValues(mayBlock))
+
+    private static let methods: [String: LuaBody] =
+        [
             "read": { call in
                 let file: LuaFile = try call.resource(0)
                 if call.isNumber(1) {
@@ -223,7 +226,15 @@ final class LuaFile: LuaResource {
                 try call.close()
                 return .success
             },
-        ])
+        ]
+
+    /// A disk can take its time, on the app's own thread.
+    static func mayBlock(_ body: @escaping LuaBody) -> LuaBody {
+        { call in
+            defer { call.context.hasBlocked() }
+            return try body(call)
+        }
+    }
 
     private let descriptor: Int32
     init(_ descriptor: Int32) { self.descriptor = descriptor }

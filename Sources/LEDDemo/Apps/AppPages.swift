@@ -134,6 +134,7 @@ struct AppPages: Sendable {
         }
         return .array([
             row("time", "\(limits.processorTime.wholeNanoseconds / 1_000_000) ms"),
+            row("wall", "\(limits.wallTime.wholeNanoseconds / 1_000_000) ms"),
             row("timers", "\(limits.timers)", figures.timers), row("objects", "\(limits.objects)", figures.objects),
             row("threads", "\(limits.activations)", figures.waiting), row("pins", "\(limits.pins)"),
             row("sockets", "\(limits.sockets)"), row("files", "\(limits.files)"),
