@@ -41,6 +41,7 @@ struct EmbeddedBroker: Sendable {
                 wanted: { hub.wanted }, decide: { await hub.decide($0) }, onDrop: { hub.dropped($0) })
         }
         let broker = SMQBroker(configuration, eventLoop: eventLoop, logger: logger)
+        hub?.follow { limit in await broker.names(limit: limit) }
         var routes = WebPages.routes
         routes.merge(broker.routes())
         // No /drain: there is no other node to which the clients could go, and the device would stay.

@@ -120,6 +120,12 @@ public final class SMQBroker: Sendable {
             ?? Snapshot(clients: 0, topics: 0, queuedBytes: 0, statistics: SMQBrokerStatistics())
     }
 
+    /// Names of topics and sub-topics that clients have made, at most so many of each.
+    public func names(limit: Int) async -> (topics: [String], subtopics: [String]) {
+        let bound = core
+        return (try? await eventLoop.submit { bound.value.names(limit: limit) }.get()) ?? ([], [])
+    }
+
     /// Takes no new clients and asks those that are here to find another node, each at its own moment within `time`.
     ///
     /// They are served until they go, or until `grace` after that time. Returns when all have gone or the time is over;

@@ -148,6 +148,8 @@ final class SMQBrokerCore {
             cluster: clusterSnapshot, statistics: machine.statistics)
     }
 
+    func names(limit: Int) -> (topics: [String], subtopics: [String]) { machine.names(limit: limit) }
+
     private var status: NodeStatus {
         use.sample(now: Self.now)
         let load = load?() ?? (processor: use.processor, memoryShare: use.memoryShare)

@@ -42,7 +42,7 @@ import Testing
         "return pcall(require 'smq.hub'.create), require 'smq.hub'.isSMQ()",
         """
         local s = require 'smq.client'.create('smq://127.0.0.1:1/smq.lsp', {uid = 'a-sweep'})
-        pcall(s.connect, s) pcall(s.etid2peer, s, 1) pcall(s.peers, s) s:close()
+        pcall(s.connect, s) pcall(s.etid2peer, s, 1) pcall(s.peers, s) pcall(s.topics, s) pcall(s.subtopics, s) s:close()
         """,
         "return pcall(require 'mqttc'.create), pcall(require 'mqttc'.connect)",
     ]

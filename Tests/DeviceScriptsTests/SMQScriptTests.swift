@@ -185,6 +185,7 @@ struct ScriptBroker {
         configuration.questions = SMQBroker.Questions(
             wanted: { hub.wanted }, decide: { await hub.decide($0) }, onDrop: { hub.dropped($0) })
         let node = try await ScriptBroker.start(configuration)
+        hub.follow { [broker = node.broker] limit in await broker.names(limit: limit) }
         var own = try node.configuration()
         own.brokers = [try BrokerURL("smq://127.0.0.1:\(node.listener.address.port)/smq.lsp?\(hub.ownQuery)")]
         return (node, hub, own)
@@ -331,6 +332,28 @@ struct ScriptBroker {
             """, name: "guest")
         for line in ["asked\t/stuck", "asked\t/after", "got\ty"] { try await rig.writes(line) }
         #expect(await node.broker.snapshot().statistics.unanswered == 1)
+        await rig.host.stop()
+        await node.stop()
+    }
+
+    @Test func aHubListsTheTopicsOfTheBroker() async throws {
+        let (node, hooks, own) = try await hooked()
+        let rig = ScriptRig(messaging: ScriptMessaging(standard: own, hub: own, hooks: hooks))
+        try await rig.run(
+            """
+            smq = require"smq.client".create(nil, {uid="script-guest"})
+            function smq.onconnect() smq:subscribe("/a", {onmsg=function() trace"there" end}) smq:publish("x", "/a", "sub") end
+            """, name: "guest")
+        try await rig.writes("there")
+        try await rig.run(
+            """
+            hub = require"smq.hub".create()
+            for tid, topic in hub:topics() do trace("topic", topic, hub:tid2topic(tid), hub:topic2tid(topic) == tid) end
+            for tid, name in hub:subtopics() do trace("subtopic", name, hub:tid2subtopic(tid)) end
+            local client = require"smq.client".create(nil, {uid="script-two"})
+            trace("no hub", select(2, pcall(client.topics, client)))
+            """)
+        for line in ["topic\t/a\t/a\ttrue", "subtopic\tsub\tsub", "this is no hub"] { try await rig.writes(line) }
         await rig.host.stop()
         await node.stop()
     }

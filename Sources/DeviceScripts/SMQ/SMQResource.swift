@@ -29,6 +29,8 @@ final class SMQResource: LuaResource {
             "subtopic2tid": { call in try number(call) { $0.knownSubtopic($1) } },
             "peers": { try peers($0) },
             "etid2peer": { try peer($0) },
+            "topics": { try names($0) { names, client in names.topics.map { ($0, client.topicNumber($0)) } } },
+            "subtopics": { try names($0) { names, client in names.subtopics.map { ($0, client.subtopicNumber($0)) } } },
             "connect": { _ in
                 .failure(
                     "requests of a web server do not reach scripts here: clients connect to the program's own broker")
@@ -198,6 +200,22 @@ final class SMQResource: LuaResource {
         guard let hub = try call.resource(0, as: SMQResource.self).hub else { throw LuaError("this is no hub") }
         let list = hub.hooks.peers.flatMap { [LuaValue.integer(Int64($0.etid)), $0.table] }
         return .values([.builtIn(.nextListed), .table(LuaTable(list: list))])
+    }
+
+    /// `for tid, topic in hub:topics() do`, and the same of `hub:subtopics()`
+    private static func names(
+        _ call: LuaCall,
+        _ numbered: @escaping @Sendable ((topics: [String], subtopics: [String]), ScriptSMQClient) -> [(String, UInt32)]
+    ) throws -> LuaOutcome {
+        let client = try client(call)
+        guard let names = try call.resource(0, as: SMQResource.self).hub?.hooks.names else {
+            throw LuaError("this is no hub that knows the broker's topics")
+        }
+        return try call.inTask {
+            let pairs = numbered(await names(TopicNumbers.limit), client)
+            let list = pairs.flatMap { [LuaValue.integer(Int64($0.1)), .string($0.0)] }
+            return [.builtIn(.nextListed), .table(LuaTable(list: list))]
+        }
     }
 
     /// `hub:etid2peer(etid)`

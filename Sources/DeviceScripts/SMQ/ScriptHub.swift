@@ -29,6 +29,7 @@ public final class ScriptHub: Sendable {
         var hooks: [UInt64: Hooks] = [:]
         var last: UInt64 = 0
         var peers: [UInt32: Peer] = [:]
+        var names: (@Sendable (Int) async -> (topics: [String], subtopics: [String]))?
         /// What at least one script is asked or told.
         var asks: SMQQuestionKinds = []
     }
@@ -133,6 +134,13 @@ public final class ScriptHub: Sendable {
             state.asks = state.hooks.values.reduce(into: []) { $0.formUnion($1.asks) }
         }
     }
+
+    /// Says how to learn the names of topics and sub-topics that the broker has: at most so many of each.
+    public func follow(names: @escaping @Sendable (Int) async -> (topics: [String], subtopics: [String])) {
+        state.withLock { $0.names = names }
+    }
+
+    var names: (@Sendable (Int) async -> (topics: [String], subtopics: [String]))? { state.withLock { $0.names } }
 
     /// The clients that are connected, by ETID.
     var peers: [Peer] { state.withLock { $0.peers.values.sorted { $0.etid < $1.etid } } }

@@ -473,6 +473,14 @@ public struct SMQBrokerStateMachine {
 }
 
 extension SMQBrokerStateMachine {
+    /// Names of topics and sub-topics, in the order in which they came; at most so many of each.
+    public func names(limit: Int) -> (topics: [String], subtopics: [String]) {
+        (
+            topics.lazy.filter { !$0.isReserved }.prefix(limit).map { $0.name.remainingText() },
+            subtopics.prefix(limit).map { $0.name.remainingText() }
+        )
+    }
+
     /// A client's network address, for logs.
     public func address(of id: PeerID) -> String { slot(of: id).map { peers[$0].address } ?? "unknown" }
 }
