@@ -20,6 +20,7 @@ extension SMQSessionState {
         if let id = subscribedIDs[topic] {
             receivers[id, default: []].append(subscription)
         } else if subscribed.insert(topic).inserted {
+            subscribesUnderWay[topic, default: 0] += 1
             machine?.output.writeSMQ(.subscribe, text: topic)
         }
     }
@@ -150,6 +151,8 @@ extension SMQSessionState {
     var isSettled: Bool { subscribed.allSatisfy { subscribedIDs[$0] != nil || deniedSubscriptions.contains($0) } }
 
     mutating func acknowledge(_ type: SMQMessageType, _ name: String, _ id: UInt32?, _ effects: inout Effects) {
+        // A broker that answers what nobody asked would fill the tables.
+        guard isAwaited(type, name) else { return }
         let state = id.map(Name.known) ?? .denied
         if id == nil { effects.denied.append(name) }
         switch type {
@@ -185,6 +188,20 @@ extension SMQSessionState {
         }
         if leaving != nil, type == .suback, isSettled { effects.isSettled = true }
         drain()
+    }
+
+    /// Whether this session asked for the name and has no answer yet. From now on it has.
+    private mutating func isAwaited(_ type: SMQMessageType, _ name: String) -> Bool {
+        switch type {
+        case .createsuback: if case .requested? = subtopics[name] { return true }
+        case .createack: if case .requested? = topics[name] { return true }
+        default:
+            // Not by `subscribed`: a subscription may be cancelled, and made again, before the answer comes.
+            guard let count = subscribesUnderWay[name] else { return false }
+            subscribesUnderWay[name] = count > 1 ? count - 1 : nil
+            return true
+        }
+        return false
     }
 
     private mutating func drain() {

@@ -75,6 +75,8 @@ struct SMQSessionState {
     var subtopicNames: [UInt32: String] = [:]
     /// Topics for which a subscribe was sent in this session.
     var subscribed: Set<String> = []
+    /// Subscribes whose answer has not come, by topic.
+    var subscribesUnderWay: [String: Int] = [:]
     var deniedSubscriptions: Set<String> = []
     /// Ids of the topics whose subscription was accepted. Apart from `topics`, which is about publishing: a broker may
     /// permit one and not the other.
@@ -148,6 +150,7 @@ struct SMQSessionState {
         subtopics = [:]
         subtopicNames = [:]
         subscribed = []
+        subscribesUnderWay = [:]
         deniedSubscriptions = []
         subscribedIDs = [:]
         receivers = [:]

@@ -92,6 +92,37 @@ import Testing
         await server.stop()
     }
 
+    /// A broker could fill the tables of names by answers that nobody waits for.
+    @Test func answersThatNobodyAskedForAreDropped() async throws {
+        let server = try await FakeServer.start { connection in
+            try await connection.serveHandshake(etid: 9)
+            guard case .request(.subscribe, _) = try await connection.frame() else { return }
+            try await connection.reply { output in
+                for (index, type) in [SMQMessageType.suback, .createack, .createsuback].enumerated() {
+                    let name = ByteBuffer(string: "never asked \(index)")
+                    output.writeSMQAck(type, accepted: true, id: UInt32(100 + index), name: name)
+                    output.writeSMQAck(type, accepted: false, id: 0, name: name)
+                }
+                // Asked for once, answered twice.
+                for id: UInt32 in [7, 8] {
+                    output.writeSMQAck(.suback, accepted: true, id: id, name: ByteBuffer(string: "wanted"))
+                }
+                output.writeSMQPublish(to: 7, from: 3, subtopic: 0, payload: ByteBuffer(string: "after all"))
+            }
+            try await connection.closed()
+        }
+        let client = try TestClient(server.port)
+        let messages = client.client.subscribe(to: "wanted")
+        #expect(try await next(messages).payload == ByteBuffer(string: "after all"))
+        client.client.state.withLock { state in
+            #expect(state.topicNames == [7: "wanted"])
+            #expect(Set(state.topics.keys) == ["wanted"])
+            #expect(state.subtopics.isEmpty && state.subtopicNames.isEmpty && state.deniedSubscriptions.isEmpty)
+        }
+        try await client.stop()
+        await server.stop()
+    }
+
     // MARK: Refused
 
     @Test(arguments: [SMQFraming.raw, .webSocket]) func credentials(_ framing: SMQFraming) async throws {

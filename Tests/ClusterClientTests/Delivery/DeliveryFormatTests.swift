@@ -64,9 +64,11 @@ import Testing
         // A session that ended takes nothing along, and what is older than what waits is not sent again.
         sender.restart()
         #expect(texts(sender.take(barrier: 2)) == ["b1", "a3"])
-        sender.passed(barrier: 1)
+        let more1 = sender.passed(barrier: 1)
+        #expect(!more1)
         #expect(sender.waiting == 2)
-        sender.passed(barrier: 2)
+        let more2 = sender.passed(barrier: 2)
+        #expect(!more2)
         #expect(sender.waiting == 0)
         sender.restart()
         #expect(sender.take(barrier: 3).isEmpty)
