@@ -131,9 +131,12 @@ struct SMQBrokerCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The port of links between nodes, at the address of --listen. Example: --link-port 1901", valueName: "port")
+            """
+            The port of links between nodes, at the address of --listen; without it \(SMQLinkFormat.defaultPort). \
+            Example: --link-port 1901
+            """, valueName: "port")
     )
-    var linkPort = SMQLinkFormat.defaultPort
+    var linkPort: Int?
 
     @Option(
         help: ArgumentHelp(
@@ -215,16 +218,18 @@ struct SMQBrokerCommand: AsyncParsableCommand {
 
     private func cluster(_ address: ListenAddress, logger: Logger) throws(DeviceError) -> SMQBroker.Cluster? {
         guard let peers else {
-            guard clusterPasswordFile == nil, linkTlsCa == nil else {
-                throw DeviceError(
-                    .invalidArgument,
-                    "\(linkTlsCa == nil ? "--cluster-password-file" : "--link-tls-ca") needs --peers")
-            }
-            return nil
+            let given = [
+                (linkPort != nil, "--link-port"), (clusterPasswordFile != nil, "--cluster-password-file"),
+                (linkTlsCa != nil, "--link-tls-ca"),
+            ]
+            guard let (_, option) = given.first(where: \.0) else { return nil }
+            throw DeviceError(
+                .invalidArgument, "\(option) needs --peers", hint: "Add the other nodes. Example: --peers 192.0.2.2")
         }
         let password = getenv("DEVICE_CLUSTER_PASSWORD").map { String(cString: $0) }
         var cluster = try ClusterOptions(
-            peers: peers, linkPort: linkPort, passwordFile: clusterPasswordFile, password: password,
+            peers: peers, linkPort: linkPort ?? SMQLinkFormat.defaultPort, passwordFile: clusterPasswordFile,
+            password: password,
             name: "\(HostName.current) \(address)"
         ).cluster(listen: address)
         guard let linkTlsCa else { return cluster }

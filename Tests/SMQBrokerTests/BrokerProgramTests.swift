@@ -153,6 +153,7 @@ import Testing
         (["--max-clients", "0"], "--max-clients"), (["--max-topics", "0"], "--max-topics"),
         (["--max-rate", "-1"], "--max-rate"), (["--max-frame", "100"], "--max-frame"),
         (["--link-tls-ca", "ca.pem"], "needs --peers"),
+        (["--link-port", "1901"], "needs --peers"),
         (["--link-tls-ca", "ca.pem", "--peers", "127.0.0.2"], "--tls-certificate"), (["--open"], "--lan"),
     ])
     func whatMakesNoSense(_ arguments: [String], _ words: String) async throws {
