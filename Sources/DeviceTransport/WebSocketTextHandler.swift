@@ -48,7 +48,8 @@ final class WebSocketTextHandler: ChannelDuplexHandler {
             if frame.fin { return pass(context, frame.opcode, frame.unmaskedData) }
             fragments = (frame.opcode, frame.unmaskedData)
         case .continuation:
-            guard var (opcode, message) = fragments else { return close(context, .protocolError) }
+            guard let (opcode, begun) = fragments else { return close(context, .protocolError) }
+            var message = begun
             guard message.readableBytes + frame.length <= limit else { return close(context, .messageTooLarge) }
             var piece = frame.unmaskedData
             message.writeBuffer(&piece)

@@ -60,7 +60,7 @@ struct GatewayParts {
         let dutyDirectory =
             configuration.enforcesAirtime && options.source != .builtIn ? stateDirectory : nil
         do {
-            let bound = try await eventLoop.submit { [eventLoop] in
+            let bound = try await eventLoop.submit { [eventLoop, settings] in
                 let core = GatewayCore(
                     context: context, host: host, settings: settings, makeLink: Self.link, report: { report($0) })
                 core.position = position

@@ -1,5 +1,5 @@
 package import DeviceCore
-package import DeviceProtocols
+import DeviceProtocols
 
 /// A small LoRaWAN network without I/O: frames of gateways in, frames for gateways out.
 ///

@@ -1,5 +1,5 @@
 public import DeviceCore
-public import NIOCore
+import NIOCore
 
 /// Requests that somebody is asked about before they are done. Only the client waits that made one: what it sends
 /// meanwhile is kept, in order, and its owner stops reading.
