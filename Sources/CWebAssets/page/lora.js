@@ -123,6 +123,8 @@ function showDownlinks(status) {
     queue.push(`handed over ${(status.queue.handOverShortest / 1000).toFixed(1)} to ${(status.queue.handOverLongest / 1000).toFixed(1)} ms before`);
   }
   byId("queue").textContent = queue.join(", ");
+  // Whom a frame is for says something only where there are several.
+  byId("downlinks").closest("table").toggleAttribute("data-one", status.uplinks.length < 2);
   byId("downlinks").replaceChildren(...[...status.downlinks].reverse().map((downlink) => {
     const fate = element("td", downlink.fate, { class: "fate", "data-fate": ["sent", "waiting"].includes(downlink.fate) ? downlink.fate : "bad" });
     return row([
