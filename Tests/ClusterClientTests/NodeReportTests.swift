@@ -101,6 +101,8 @@ import Testing
                 try await TestClient.connected(urls[0].port, "client-\(index)") {
                     $0.brokers = urls
                     $0.nodePolicy = policy
+                    // The choice is what counts here, not which node answers first when the machine is busy.
+                    $0.attempts.stagger = .seconds(30)
                 })
         }
         let (all, ports) = (clients, linked.nodes.map(\.port))
