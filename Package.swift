@@ -31,6 +31,8 @@ let package = Package(
         .library(name: "SMQBroker", targets: ["SMQBroker"]),
         .library(name: "DeviceSimulator", targets: ["DeviceSimulator"]),
         .library(name: "DeviceLua", targets: ["DeviceLua"]),
+        .library(name: "DeviceScripts", targets: ["DeviceScripts"]),
+        .library(name: "LoRaNetworkServer", targets: ["LoRaNetworkServer"]),
         .executable(name: "LEDDemo", targets: ["LEDDemo"]),
         .executable(name: "smq-broker", targets: ["smq-broker"]),
         .executable(name: "LoRaGateway", targets: ["LoRaGateway"]),

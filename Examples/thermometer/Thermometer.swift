@@ -9,6 +9,7 @@ struct Thermometer {
         let broker = try BrokerURL(CommandLine.arguments.dropFirst().first ?? "smq://localhost:8080")
         let uid = Array("thermometer-\(UInt32.random(in: 0 ... .max))".utf8)
         let client = SMQClient(SMQClientConfiguration(brokers: [broker], uid: uid))
+        let events = client.events()  // before it runs, so that none is missed
         async let running: Void = client.run()  // connects, and comes back by itself
         async let printing: Void = {
             for await message in client.subscribe(to: LEDContract.temperatureTopic) {  // holds across reconnects
@@ -18,7 +19,7 @@ struct Thermometer {
         }()
         async let telling: Void = {
             var last = ""
-            for await case .disconnected(_, let reason, _, _, _) in client.events() where reason != last {
+            for await case .disconnected(_, let reason, _, _, _) in events where reason != last {
                 print("no broker: \(reason)")
                 last = reason
             }

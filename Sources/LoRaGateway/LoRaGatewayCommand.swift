@@ -190,11 +190,9 @@ struct LoRaGatewayCommand: AsyncParsableCommand {
 
     /// Prints the problems and ends with 78, or says what the settings are.
     private func check() throws(DeviceError) {
-        guard let source else {
+        guard source != nil, let options = try serviceOptions() else {
             throw DeviceError(.invalidArgument, "there is nothing to check", hint: "Add --config FILE or --station DIR")
         }
-        var options = GatewayServiceOptions()
-        options.source = source
         let (configuration, problems) = ServiceSettings(options).load()
         guard problems.isEmpty else {
             StandardOutput.write(problems.text + "\n")

@@ -93,11 +93,33 @@ struct ConfigurationLoader {
                 problems.add(path, "two up-links are called \(JSONWriter.quoted(name))", hint: "Give one another name")
             }
         }
+        if case .forwarder(let radio)? = configuration.radio {
+            for uplink in configuration.uplinks {
+                guard case .gwmp(let server) = uplink.kind,
+                    server.portUp == radio.port || server.portDown == radio.port,
+                    Self.reaches(server.host, radio.host)
+                else { continue }
+                problems.add(
+                    path,
+                    "the up-link \(JSONWriter.quoted(uplink.name)) leads to \(radio), where this gateway itself "
+                        + "listens for the radio's forwarder, so it would hear its own frames",
+                    hint: "Write the network server's address, or give the radio another port: \"radio\": "
+                        + "{\"kind\": \"forwarder\", \"listen\": \"127.0.0.1:1701\"}")
+            }
+        }
         if configuration.uplinks.isEmpty, problems.isEmpty {
             problems.add(
                 path, "there is no up-link, so nobody would hear the frames",
                 hint: "Write server_address in gateway_conf, or \"uplinks\" in loragateway.json")
         }
+    }
+
+    /// Whether a datagram to that host arrives at a socket of this machine that is bound to an address; as far as the
+    /// text tells.
+    private static func reaches(_ host: String, _ bound: String) -> Bool {
+        func address(_ text: String) -> String { text.lowercased() == "localhost" ? "127.0.0.1" : text.lowercased() }
+        let isAny = bound == "0.0.0.0" || bound == "::"
+        return address(host) == address(bound) || isAny && ListenAddress(host: host, port: 0).isLoopback
     }
 
     private func object(_ path: String, _ problems: ConfigurationProblems, isOptional: Bool = false) -> JSONObject? {

@@ -10,9 +10,10 @@ struct ConfigurationSummary {
         var lines = ["Settings from \(configuration.files.joined(separator: ", ")): nothing is wrong."]
         lines.append("Gateway: \(configuration.eui?.description ?? "its EUI is made from the network card")")
         let region = RegionChoice.region(named: configuration.region, plan: configuration.plan)
-        lines.append(
-            "Region: \(region?.name ?? "none; no duty cycle is kept")\(configuration.region == nil ? ", by its channels" : "")"
-        )
+        let why =
+            configuration.region != nil
+            ? "" : configuration.plan == nil ? ", as nothing says another" : ", by its channels"
+        lines.append("Region: \(region?.name ?? "none; no duty cycle is kept")\(why)")
         if let plan = configuration.plan {
             lines.append("Channels: " + plan.channels.map { "\($0.frequency)" }.joined(separator: ", "))
         } else {
@@ -20,8 +21,7 @@ struct ConfigurationSummary {
         }
         switch configuration.radio {
         case .virtual: lines.append("Radio: the virtual concentrator, with virtual devices")
-        case nil:
-            lines.append("Radio: none; drivers of concentrators are to come. With --simulate a virtual one is used")
+        case nil: lines.append("Radio: none; --simulate brings a virtual one")
         case .forwarder(let address): lines.append("Radio: another forwarder, which sends to \(address) (UDP)")
         case .lgwsim(let path): lines.append("Radio: the simulated radio at \(path)")
         }

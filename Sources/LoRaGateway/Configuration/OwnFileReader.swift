@@ -41,9 +41,11 @@ struct OwnFileReader {
         configuration.scripts = ScriptSources(
             directory: section.string("apps").map(resolve),
             scripts: section.strings("script", limit: 16).map(resolve))
+        let (limits, permissions) = (section.strings("app-limit", limit: 64), section.strings("app-permit", limit: 64))
+        configuration.scriptRules = limits + permissions
         do throws(DeviceError) {
             configuration.scripts.settings = try LuaAppSettings(
-                limits: section.strings("app-limit", limit: 64), permissions: section.strings("app-permit", limit: 64),
+                limits: limits, permissions: permissions,
                 kinds: GatewayConfiguration.scriptPermissionKinds, flags: ("app-limit", "app-permit"))
         } catch {
             problem("script", error.message, error.hint)

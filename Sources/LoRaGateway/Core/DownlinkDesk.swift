@@ -30,7 +30,7 @@ final class DownlinkDesk {
     private var nextID: UInt64 = 0
     private var timer: Scheduled<Void>?
     private var timerAt: UInt64?
-    private var starts: UInt64
+    private var clocks: UInt64
     private var lastCount: UInt64 = 0
     private var given: RadioTimeReference?
     private static let referenceLife: UInt64 = 300_000_000
@@ -38,7 +38,7 @@ final class DownlinkDesk {
     init(radio: any Radio, settings: DownlinkSettings, eventLoop: any EventLoop) {
         self.radio = radio
         self.eventLoop = eventLoop
-        starts = radio.counters.starts
+        clocks = radio.counters.clocks
         queue = DownlinkQueue(settings)
     }
 
@@ -138,13 +138,13 @@ final class DownlinkDesk {
 
     func stop() { timer?.cancel() }
 
-    /// A radio that was started anew has another clock: nothing that waits has a time any more.
+    /// With another clock, as after a start of the radio, nothing that waits has a time any more.
     func noticeRestart() {
         let count = radio.now()
-        let now = radio.counters.starts
+        let now = radio.counters.clocks
         defer { lastCount = count }
-        guard now != starts else { return }
-        starts = now
+        guard now != clocks else { return }
+        clocks = now
         given = nil
         perform(queue.restart(last: lastCount, now: count))
     }

@@ -30,25 +30,29 @@ final class GatewayCore: UplinkChannelOwner {
     private let report: ([Event]) -> Void
     /// Counts of the last report to the servers, which want those since then; one for each up-link.
     private var reported: [String: StatCounts] = [:]
-    var position: GatewayConfiguration.Position?
+    private(set) var position: GatewayConfiguration.Position?
     /// Whether a server may say which channels the radio has, because no file does; and which one has.
-    var adoptsPlan = false
+    private(set) var adoptsPlan = false
     var planOwner: String?
     /// nil where the duty cycle is not kept beyond the program's end.
     private var keeper: DutyCycleKeeper?
+    /// Where the duty cycle is kept; nil for nowhere.
+    var dutyDirectory: String?
     /// Class B's beacons; nil: none are sent. They need the radio's own GPS time: a server's is not exact enough.
     private var beacons: BeaconScheduler?
     private var beaconTimer: Scheduled<Void>?
-    private var session: (starts: UInt64, number: UInt8) = (0, 0)
+    /// Those that the files ask for.
+    private var configuredBeacons: BeaconPlan?
+    private var session: (clocks: UInt64, number: UInt8) = (0, 0)
     /// Where scripts are asked; nil without scripts.
     private(set) var gates: FrameGates?
 
-    /// A number of the radio's start, never 0, by chance: times from before it are known as such.
+    /// A number of the radio's clock, never 0, by chance: times from before it are known as such.
     var radioSession: UInt8 {
-        let starts = host.radio.counters.starts
-        if session.number == 0 || session.starts != starts {
+        let clocks = host.radio.counters.clocks
+        if session.number == 0 || session.clocks != clocks {
             let others = (UInt8(1) ... .max).filter { $0 != session.number }
-            session = (starts, others.randomElement() ?? 1)
+            session = (clocks, others.randomElement() ?? 1)
         }
         return session.number
     }
@@ -70,6 +74,42 @@ final class GatewayCore: UplinkChannelOwner {
         self.report = report
         desk = DownlinkDesk(radio: host.radio, settings: settings, eventLoop: context.eventLoop)
         desk.told = { [weak self] id, fate, frame, channel in self?.told(id, fate, frame, channel) }
+    }
+
+    /// Takes what the files say of the radio, the law, the place and beacons; at the start and when they are read again.
+    /// Up-links are ``use(_:)``'s.
+    func use(_ configuration: GatewayConfiguration, _ rules: RadioRules) {
+        position = configuration.position
+        adoptsPlan = configuration.plan == nil && configuration.region == nil
+        var settings = rules.downlinks
+        if adoptsPlan, planOwner != nil {
+            // Still no file says which channels there are, so those of the server stay.
+            (settings.plan, settings.region) = (desk.queue.settings.plan, desk.queue.settings.region)
+        } else {
+            planOwner = nil
+        }
+        settings.beacons = desk.queue.settings.beacons
+        use(settings)
+        host.use(settings.plan)
+        if keeper == nil, configuration.enforcesAirtime, let dutyDirectory { keepDutyCycle(in: dutyDirectory) }
+        let beacons = configuration.beacon.flatMap { BeaconPlan($0, position: position) }
+        if let beacons { send(beacons) } else if configuredBeacons != nil { stopBeacons() }
+        configuredBeacons = beacons
+        if rules.cannotListen {
+            warn(
+                "lbt",
+                "the region's law wants radios to listen before they talk, and \(host.radio.name) does not: set that up in "
+                    + "the vendor's forwarder, or write \"lbt\": false to say that it is not needed")
+        }
+    }
+
+    private func stopBeacons() {
+        beacons = nil
+        beaconTimer?.cancel()
+        beaconTimer = nil
+        var settings = desk.queue.settings
+        settings.beacons = nil
+        use(settings)
     }
 
     /// Sends beacons of that kind from now on.

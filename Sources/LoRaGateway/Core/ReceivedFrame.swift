@@ -12,15 +12,24 @@ final class ReceivedFrame {
     let record: UInt64?
     /// What a script has said of it.
     let note: String?
+    /// Whether it was sent before and nobody acknowledged it.
+    let isRepeated: Bool
 
     init(
-        _ uplink: RadioUplink, receivedAt: UTCTime, isLate: Bool = false, record: UInt64? = nil, note: String? = nil
+        _ uplink: RadioUplink, receivedAt: UTCTime, isLate: Bool = false, record: UInt64? = nil, note: String? = nil,
+        isRepeated: Bool = false
     ) {
         self.uplink = uplink
         self.receivedAt = receivedAt
         self.isLate = isLate
         self.record = record
         self.note = note
+        self.isRepeated = isRepeated
+    }
+
+    /// The same frame, to be sent a second time.
+    var repeated: ReceivedFrame {
+        ReceivedFrame(uplink, receivedAt: receivedAt, isLate: isLate, record: record, note: note, isRepeated: true)
     }
 
     /// The frame as GWMP has it, with a script's note in `meta`.

@@ -18,7 +18,8 @@ struct GatewayStatus {
 
     var json: String {
         var members: [(String, JSONValue)] = [
-            ("gateway", .string(handle.eui.description)), ("region", handle.region.map { .string($0.name) } ?? .null),
+            ("gateway", .string(handle.eui.description)),
+            ("region", core.desk.queue.settings.region.map { .string($0.name) } ?? .null),
             ("time", .integer(HostTime.now.microseconds / 1000)),
             ("uptime", .integer((handle.clock.now - handle.startedAt).components.seconds)), ("radio", radio),
             ("uplinks", .array(core.channels.map(uplink))), ("queue", queue), ("duty", .array(duty)),
@@ -120,7 +121,7 @@ struct GatewayStatus {
     }
 
     private var duty: [JSONValue] {
-        guard let region = handle.region else { return [] }
+        guard let region = core.desk.queue.settings.region else { return [] }
         let now = core.host.radio.now()
         return region.bands.enumerated().compactMap { index, band in
             guard let use = core.desk.queue.dutyCycleUse(band: index, now: now), let limit = band.dutyCycle else {

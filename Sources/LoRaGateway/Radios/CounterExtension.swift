@@ -6,6 +6,8 @@ struct CounterExtension: Hashable, Sendable {
     static let tolerance: UInt64 = 30_000_000
 
     private var anchor: Anchor?
+    /// Whether there was a first value.
+    var isKnown: Bool { anchor != nil }
     /// Times at which the counter was seen to begin anew.
     private(set) var restarts: UInt64 = 0
 
@@ -18,23 +20,31 @@ struct CounterExtension: Hashable, Sendable {
     ///
     /// The nearest value to the guess is taken, so that frames may come out of order. After a restart of the counter
     /// the 64 bits go on upwards.
-    mutating func extend(_ value: UInt32, at now: MonotonicTime) -> UInt64 {
+    ///
+    /// - Parameter floor: what the first value's 64 bits are not below.
+    mutating func extend(_ value: UInt32, at now: MonotonicTime, notBelow floor: UInt64 = 0) -> UInt64 {
         guard let guess = guess(at: now) else {
-            anchor = Anchor(count: UInt64(value), time: now)
-            return UInt64(value)
+            let count = Self.next(value, notBelow: floor)
+            anchor = Anchor(count: count, time: now)
+            return count
         }
         let difference = Int32(bitPattern: value &- UInt32(truncatingIfNeeded: guess))
         let nearest = difference >= 0 ? guess &+ UInt64(difference) : guess &- min(guess, UInt64(difference.magnitude))
         guard difference.magnitude <= Self.tolerance else {
             restarts += 1
-            let base = guess & ~0xFFFF_FFFF
-            let next = base | UInt64(value) > guess ? base | UInt64(value) : (base | UInt64(value)) &+ (1 << 32)
+            let next = Self.next(value, notBelow: guess)
             anchor = Anchor(count: next, time: now)
             return next
         }
         // Old frames say nothing new of the present.
         if difference >= 0 || difference.magnitude < 1_000_000 { anchor = Anchor(count: nearest, time: now) }
         return nearest
+    }
+
+    /// The first 64 bits with these low ones that are not below a count.
+    private static func next(_ value: UInt32, notBelow floor: UInt64) -> UInt64 {
+        let count = floor & ~0xFFFF_FFFF | UInt64(value)
+        return count >= floor ? count : count &+ (1 << 32)
     }
 
     /// What the counter should be; nil before the first value.

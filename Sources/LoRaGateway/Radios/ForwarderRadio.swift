@@ -8,9 +8,20 @@ import NIOCore
 ///
 /// One forwarder: the first that is heard, or the one with the configured EUI. Others are counted and not answered. Its
 /// clock is guessed between frames by the host's; that is only used to order frames to send, whose times are its own.
+/// Until its first frame nobody knows it: the clock runs from the first datagram then, so that it is seen to live, and
+/// what is to be sent goes out as soon as the forwarder can.
 final class ForwarderRadio: Radio, Sendable {
     /// After so long without any datagram its clock stands still, and it counts as deaf.
     private static let silence = Duration.seconds(45)
+
+    /// A frame that the forwarder has, or had.
+    private struct Sending {
+        var token: UInt16
+        /// From when to when it is on the air.
+        var time: ClosedRange<UInt64>
+        /// The forwarder has said that it does not send it.
+        var isRefused = false
+    }
 
     private struct State {
         var counter = CounterExtension()
@@ -18,15 +29,22 @@ final class ForwarderRadio: Radio, Sendable {
         var eui: GatewayEUI?
         var pullAddress: SocketAddress?
         var heardAt: MonotonicTime?
+        /// When the first datagram came.
+        var beganAt: MonotonicTime?
         var lastCount: UInt64 = 0
         var listener: UDPListener?
         var send: (@Sendable (UDPDatagram) -> Void)?
         var token: UInt16 = 0
-        /// What is on its way by RF chain: from when to when it is on the air.
-        var sending: [UInt8: ClosedRange<UInt64>] = [:]
+        /// The last frame of each RF chain.
+        var sending: [UInt8: Sending] = [:]
         /// Tokens of frames whose fate is not known yet.
         var waiting: [UInt16] = []
         var bad: [String: UInt64] = [:]
+
+        func guess(at now: MonotonicTime) -> UInt64 {
+            counter.guess(at: now)
+                ?? beganAt.map { UInt64(max(0, (now - $0).wholeNanoseconds / 1000)) } ?? 0
+        }
     }
 
     let address: ListenAddress
@@ -88,7 +106,7 @@ final class ForwarderRadio: Radio, Sendable {
         let now = clock.now
         return state.withLock { state in
             guard let heardAt = state.heardAt, now - heardAt < Self.silence else { return state.lastCount }
-            state.lastCount = max(state.lastCount, state.counter.guess(at: now) ?? 0)
+            state.lastCount = max(state.lastCount, state.guess(at: now))
             return state.lastCount
         }
     }
@@ -105,11 +123,15 @@ final class ForwarderRadio: Radio, Sendable {
             }
             state.token &+= 1
             var buffer = ByteBuffer()
-            buffer.writeGWMP(GWMPDatagram(token: state.token, content: .pullResp(GWMPTxpk(downlink))))
+            var frame = downlink
+            // Only frames without a time of their own get here before the forwarder's clock is known.
+            if !state.counter.isKnown { frame.count = nil }
+            buffer.writeGWMP(GWMPDatagram(token: state.token, content: .pullResp(GWMPTxpk(frame))))
             state.waiting.append(state.token)
             if state.waiting.count > 64 { state.waiting.removeFirst() }
             let start = downlink.count ?? now
-            state.sending[downlink.rfChain & 1] = start...(start &+ TimeOnAir.microseconds(of: downlink))
+            state.sending[downlink.rfChain & 1] = Sending(
+                token: state.token, time: start...max(start, start &+ TimeOnAir.microseconds(of: downlink)))
             state.counters.accepted += 1
             return (UDPDatagram(remoteAddress: target, data: buffer), send)
         }
@@ -120,9 +142,10 @@ final class ForwarderRadio: Radio, Sendable {
         let now = self.now()
         return state.withLock { state in
             guard state.listener != nil, rfChain < 2 else { return .off }
-            guard let sending = state.sending[rfChain], now <= sending.upperBound else { return .free }
+            guard let sending = state.sending[rfChain] else { return .free }
+            if sending.isRefused { return .refused }
             // Its queue takes another one while one waits.
-            return sending.contains(now) ? .emitting : .free
+            return sending.time.contains(now) ? .emitting : .free
         }
     }
 
@@ -147,6 +170,7 @@ final class ForwarderRadio: Radio, Sendable {
             if state.eui == nil { state.eui = eui }
             guard state.eui == eui else { return false }
             state.heardAt = now
+            if state.beganAt == nil { state.beganAt = now }
             if header.type == .pullData { state.pullAddress = datagram.remoteAddress }
             return true
         }
@@ -176,7 +200,12 @@ final class ForwarderRadio: Radio, Sendable {
     private func add(_ frames: [GWMPRxpk], _ now: MonotonicTime, _ batch: inout [RadioUplink]) {
         state.withLock { state in
             for rxpk in frames {
-                let count = rxpk.tmst.map { state.counter.extend($0, at: now) } ?? state.counter.guess(at: now) ?? 0
+                var count = state.guess(at: now)
+                if let tmst = rxpk.tmst {
+                    let clock = (state.counter.isKnown, state.counter.restarts)
+                    count = state.counter.extend(tmst, at: now, notBelow: state.lastCount)
+                    if clock != (true, state.counter.restarts) { state.counters.clockChanges += 1 }
+                }
                 state.counters.received += 1
                 if rxpk.stat == .bad { state.counters.badCRC += 1 }
                 if rxpk.stat == CRCStatus.none { state.counters.withoutCRC += 1 }
@@ -189,6 +218,9 @@ final class ForwarderRadio: Radio, Sendable {
         let isKnown = state.withLock { state in
             guard let index = state.waiting.firstIndex(of: token) else { return false }
             state.waiting.remove(at: index)
+            if ack.error != nil, let chain = state.sending.first(where: { $0.value.token == token })?.key {
+                state.sending[chain]?.isRefused = true
+            }
             if ack.error == nil { state.counters.transmitted += 1 } else { state.counters.failed += 1 }
             return true
         }

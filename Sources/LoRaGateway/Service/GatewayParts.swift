@@ -11,7 +11,6 @@ struct GatewayHandle: Sendable {
     let eventLoop: any EventLoop
     let host: RadioHost
     let eui: GatewayEUI
-    let region: Region?
     let clock: DeviceClock
     let startedAt: MonotonicTime
     /// The virtual concentrator, when it is one.
@@ -27,12 +26,13 @@ struct GatewayParts {
     let eventLoop: any EventLoop
     let report: @Sendable ([GatewayCore.Event]) -> Void
 
+    /// How long a vendor's forwarder may say nothing before it is listened for anew; its reports come every 30 s. The
+    /// unit's `WatchdogSec` is longer, so that systemd does not end what the program can mend.
+    static let forwarderStandstill = Duration.seconds(120)
+
     func make() async throws(DeviceError) -> GatewayHandle {
-        let region = RegionChoice.region(named: configuration.region, plan: configuration.plan)
         let eui =
             configuration.eui ?? (options.isSimulated ? nil : MachineEUI.make()) ?? GatewayEUI(0x0200_00FF_FE00_0001)
-        var plan = configuration.plan ?? RadioPlan(region ?? .eu868)
-        plan.listenBeforeTalk = Self.listening(configuration, plan, region)
         // Reports of a radio go to the core, which counts and limits them; it is made after the radio.
         let sink = Locked<NIOLoopBound<GatewayCore>?>(nil)
         let warn: @Sendable (String, String) -> Void = { [eventLoop] kind, message in
@@ -40,57 +40,33 @@ struct GatewayParts {
             eventLoop.execute { core.value.warn(kind, message) }
         }
         let radio = makeRadio(eui, warn)
-        let cannotListen = plan.listenBeforeTalk != nil && !radio.listensBeforeTalk
-        if cannotListen { plan.listenBeforeTalk = nil }
+        let rules = RadioRules(configuration, radio: radio)
         var hostSettings = RadioHost.Settings()
-        if radio is ForwarderRadio { hostSettings.standstill = .seconds(120) }
-        let host = RadioHost(radio, plan: plan, settings: hostSettings, clock: clock, warn: warn)
-        var settings = DownlinkSettings(plan: plan, region: region)
-        settings.handOver = radio.handOver
-        settings.turnaround = max(settings.turnaround, radio.handOver.lowerBound + 10_000)
-        settings.trustsServer = !configuration.enforcesAirtime
+        if radio is ForwarderRadio { hostSettings.standstill = Self.forwarderStandstill }
+        let host = RadioHost(radio, plan: rules.plan, settings: hostSettings, clock: clock, warn: warn)
         let context = LinkContext(
             eui: eui, eventLoop: eventLoop, clock: clock, resolver: .shared,
             logger: Logger(label: "lora") { _ in SwiftLogNoOpLogHandler() }, stateDirectory: stateDirectory)
-        let position = configuration.position
-        let adoptsPlan = configuration.plan == nil && configuration.region == nil
-        let beacons = configuration.beacon.flatMap { BeaconPlan($0, position: position) }
+        let configuration = configuration
         let report = report
         // The built-in simulation has no lock on the directory, and sends nothing.
-        let dutyDirectory =
-            configuration.enforcesAirtime && options.source != .builtIn ? stateDirectory : nil
+        let dutyDirectory = options.source != .builtIn ? stateDirectory : nil
         do {
-            let bound = try await eventLoop.submit { [eventLoop, settings] in
+            let bound = try await eventLoop.submit { [eventLoop] in
                 let core = GatewayCore(
-                    context: context, host: host, settings: settings, makeLink: Self.link, report: { report($0) })
-                core.position = position
-                core.adoptsPlan = adoptsPlan
-                if let dutyDirectory { core.keepDutyCycle(in: dutyDirectory) }
-                if let beacons { core.send(beacons) }
+                    context: context, host: host, settings: rules.downlinks, makeLink: Self.link, report: { report($0) }
+                )
+                core.dutyDirectory = dutyDirectory
+                core.use(configuration, rules)
                 return NIOLoopBound(core, eventLoop: eventLoop)
             }.get()
             sink.withLock { $0 = bound }
-            if cannotListen {
-                warn(
-                    "lbt",
-                    "the region's law wants radios to listen before they talk, and \(radio.name) does not: set that up in "
-                        + "the vendor's forwarder, or write \"lbt\": false to say that it is not needed")
-            }
             return GatewayHandle(
-                bound: bound, eventLoop: eventLoop, host: host, eui: eui, region: region, clock: clock,
+                bound: bound, eventLoop: eventLoop, host: host, eui: eui, clock: clock,
                 startedAt: clock.now, virtual: radio as? VirtualConcentrator)
         } catch {
             throw DeviceError(.closed, "the program is ending", cause: error)
         }
-    }
-
-    /// What the files say of listening before talking, else what the region's law does.
-    static func listening(
-        _ configuration: GatewayConfiguration, _ plan: RadioPlan, _ region: Region?
-    ) -> ListenBeforeTalk? {
-        guard configuration.listensBeforeTalk ?? true else { return nil }
-        return plan.listenBeforeTalk
-            ?? (configuration.region ?? region?.name).flatMap { ListenBeforeTalk(regionNamed: $0) }
     }
 
     private func makeRadio(_ eui: GatewayEUI, _ warn: @escaping @Sendable (String, String) -> Void) -> any Radio {

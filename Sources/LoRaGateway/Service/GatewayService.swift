@@ -59,8 +59,9 @@ struct GatewayService: Sendable {
             options: options, configuration: configuration, stateDirectory: stateDirectory, clock: clock,
             eventLoop: eventLoop, report: report
         ).make()
+        let region = try? await eventLoop.submit { core.bound.value.desk.queue.settings.region?.name }.get()
         output.report(
-            .started(core.eui, radio: core.host.radio.name, region: core.region?.name, files: configuration.files))
+            .started(core.eui, radio: core.host.radio.name, region: region ?? nil, files: configuration.files))
 
         if let scripts {
             try await scripts.start()
@@ -83,7 +84,7 @@ struct GatewayService: Sendable {
             throw error
         }
         notifier.send("READY=1", "STATUS=\(configuration.uplinks.count) up-links")
-        await wait(core, notifier, eventLoop)
+        await wait(core, configuration, notifier, eventLoop)
 
         notifier.send("STOPPING=1")
         await page?.close()
@@ -154,13 +155,16 @@ struct GatewayService: Sendable {
     }
 
     /// Until the end; reads the settings again at each SIGHUP, and feeds systemd's watchdog while the radio lives.
-    private func wait(_ core: GatewayHandle, _ notifier: SystemdNotifier, _ eventLoop: any EventLoop) async {
+    private func wait(
+        _ core: GatewayHandle, _ configuration: GatewayConfiguration, _ notifier: SystemdNotifier,
+        _ eventLoop: any EventLoop
+    ) async {
         await withTaskGroup(of: Bool.self) { group in
             group.addTask {
                 for await signal in await UnixSignalsSequence(trapping: .sighup, .sigint, .sigterm) {
                     guard signal == .sighup else { break }
                     notifier.send("RELOADING=1")
-                    await reload(core, eventLoop)
+                    await reload(core, startedWith: configuration, eventLoop)
                     notifier.send("READY=1")
                 }
                 return true
@@ -180,18 +184,21 @@ struct GatewayService: Sendable {
         }
     }
 
-    private func reload(_ core: GatewayHandle, _ eventLoop: any EventLoop) async {
+    /// Takes the settings as they are now; wrong ones change nothing.
+    private func reload(
+        _ core: GatewayHandle, startedWith used: GatewayConfiguration, _ eventLoop: any EventLoop
+    ) async {
         guard options.source != .builtIn else { return }
         do throws(DeviceError) {
             let configuration = try ServiceSettings(options).configuration()
+            let rules = RadioRules(configuration, radio: core.host.radio)
+            try? await eventLoop.submit { core.bound.value.use(configuration, rules) }.get()
             try? await eventLoop.flatSubmit { core.bound.value.use(configuration.uplinks) }.get()
-            if var plan = configuration.plan {
-                let region = RegionChoice.region(named: configuration.region, plan: plan)
-                plan.listenBeforeTalk =
-                    core.host.radio.listensBeforeTalk ? GatewayParts.listening(configuration, plan, region) : nil
-                core.host.use(plan)
-            }
             output.report(.reloaded(problem: nil))
+            let waiting = configuration.needingRestart(since: used, options)
+            if !waiting.isEmpty {
+                output.report(.notice("Changed, but used from the next start on: \(waiting.joined(separator: ", "))"))
+            }
         } catch {
             output.report(.reloaded(problem: "The settings were not taken, the old ones stay: \(error)"))
         }
@@ -205,7 +212,8 @@ struct GatewayService: Sendable {
             let advanced = host.status.advancedAt
             if advanced != last { notifier.send("WATCHDOG=1") }
             last = advanced
-            try? await Task.sleep(for: interval / 3)
+            // Soon after it has advanced, so that the time until the end is counted from there.
+            try? await Task.sleep(for: min(interval / 3, .seconds(10)))
         }
     }
 }

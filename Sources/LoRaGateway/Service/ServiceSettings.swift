@@ -1,5 +1,6 @@
 import DeviceCore
 import DeviceProtocols
+import DeviceTransport
 
 /// The settings of a run: read from the files that the command line names, and checked.
 struct ServiceSettings {
@@ -14,21 +15,43 @@ struct ServiceSettings {
             throw DeviceError(
                 .configuration, "the settings are wrong:\n\(problems.text)", hint: "--check-config tells the same")
         }
-        guard options.isSimulated || configuration.radio != nil else {
-            throw DeviceError(
-                .configuration, "the settings name no radio, and drivers of concentrators are to come",
-                hint: "Write \"radio\": {\"kind\": \"forwarder\"} into loragateway.json and run the vendor's "
-                    + "forwarder, or add --simulate")
-        }
         return configuration
     }
 
-    /// The settings, and all that is wrong with them.
+    /// The settings, and all that is wrong with them, alone or with the flags of this run.
     func load() -> (GatewayConfiguration, ConfigurationProblems) {
         switch options.source {
-        case .file(let path): return ConfigurationLoader().load(path)
-        case .station(let path): return StationDirectory(path: path).load()
+        case .file(let path): return checked(ConfigurationLoader().load(path), path)
+        case .station(let path): return checked(StationDirectory(path: path).load(), path)
         case .builtIn: return (GatewayConfiguration(), ConfigurationProblems())
         }
+    }
+
+    private func checked(
+        _ loaded: (GatewayConfiguration, ConfigurationProblems), _ path: String
+    ) -> (GatewayConfiguration, ConfigurationProblems) {
+        let (configuration, problems) = loaded
+        if !options.isSimulated {
+            switch configuration.radio {
+            case nil:
+                problems.add(
+                    path, "the settings name no radio, and drivers of concentrators are to come",
+                    hint: "Write \"radio\": {\"kind\": \"forwarder\"} into loragateway.json and run the vendor's "
+                        + "forwarder, or add --simulate")
+            case .forwarder(let address)? where !address.isLoopback && !options.isLAN:
+                problems.add(
+                    path, "the radio's forwarder is listened for at \(address), which other machines reach",
+                    hint: "Add --lan (or DEVICE_LAN=true); anybody on that network can then send frames, since the "
+                        + "protocol has no passwords")
+            default: break
+            }
+        }
+        // One of the command line is a matter of the command line.
+        if options.page == nil, let page = configuration.page, !page.isLoopback, !options.isLAN {
+            problems.add(
+                path, "the page at \(page) is reachable from other machines",
+                hint: "Add --lan (or DEVICE_LAN=true), which protects it by a token")
+        }
+        return (configuration, problems)
     }
 }

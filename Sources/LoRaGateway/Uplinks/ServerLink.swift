@@ -33,7 +33,10 @@ extension ServerLink {
 protocol ServerLinkOwner: AnyObject {
     func linkChanged(isReady: Bool)
     func delivered(_ frames: [ReceivedFrame])
-    func missed(_ frames: [ReceivedFrame])
+    /// Nobody acknowledged them.
+    ///
+    /// - Parameter isFull: they were given up because too many are under way.
+    func missed(_ frames: [ReceivedFrame], isFull: Bool)
     func requested(_ downlink: ServerDownlink)
     func warn(_ kind: String, _ message: String)
 }

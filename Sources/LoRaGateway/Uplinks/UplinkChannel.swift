@@ -23,7 +23,7 @@ final class UplinkChannel: ServerLinkOwner {
         var sent: UInt64 = 0
         /// Frames that the server has acknowledged.
         var delivered: UInt64 = 0
-        /// Frames that nobody acknowledged; with a store they are kept and sent again.
+        /// Frames that nobody acknowledged; they are sent again, from the store or, without one, within two seconds.
         var missed: UInt64 = 0
         /// Frames that were not sent because there was no connection and nothing keeps them.
         var dropped: UInt64 = 0
@@ -50,16 +50,21 @@ final class UplinkChannel: ServerLinkOwner {
     private var underWay = 0
     private var needsRewind = false
     private var isStopping = false
+    /// Where there is no store.
+    private var recent = RecentFrames()
+    private var expiry: Scheduled<Void>?
+    private let context: LinkContext
 
     init(_ configuration: UplinkConfiguration, context: LinkContext, owner: any UplinkChannelOwner) {
         self.configuration = configuration
+        self.context = context
         self.owner = owner
         // The cluster's client has an outbox of its own.
         if let settings = configuration.store, let directory = context.stateDirectory,
             configuration.kind.word != "cluster"
         {
             store = FrameStore(
-                directory: "\(directory)/\(Self.directoryName(configuration.name))", settings: settings,
+                directory: "\(directory)/\(Self.storeName(configuration.name))", settings: settings,
                 eventLoop: context.eventLoop)
         } else {
             store = nil
@@ -84,6 +89,7 @@ final class UplinkChannel: ServerLinkOwner {
     /// Ends; frames that were not acknowledged are kept where there is a store.
     func stop() -> EventLoopFuture<Void>? {
         isStopping = true
+        expiry?.cancel()
         guard let ended = link?.stop() else { return nil }
         guard let store else { return ended }
         return ended.flatMap { [bound = NIOLoopBound(store, eventLoop: ended.eventLoop)] in bound.value.close() }
@@ -106,8 +112,34 @@ final class UplinkChannel: ServerLinkOwner {
         } else if link.isReady || link.sendsBlindly {
             send(&frames, link)
         } else {
-            counters.dropped += UInt64(frames.count)
+            keep(frames, wereSent: false)
         }
+    }
+
+    /// Keeps frames for the moment in which the server may come back.
+    private func keep(_ frames: [ReceivedFrame], wereSent: Bool) {
+        counters.dropped += UInt64(recent.keep(frames, wereSent: wereSent))
+        if expiry == nil { expire() }
+    }
+
+    /// Gives up frames whose time is over, now and later.
+    private func expire() {
+        let now = context.clock.now
+        counters.dropped += UInt64(recent.expire(now: now))
+        expiry = nil
+        guard let next = recent.expiry, !isStopping else { return }
+        let delay = max(.milliseconds(1), next - now)
+        expiry = context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(delay.wholeNanoseconds)) {
+            [weak self] in self?.expire()
+        }
+    }
+
+    /// Sends what is still young enough, the oldest first.
+    private func sendRecent() {
+        guard !recent.isEmpty, let link, link.isReady, !isStopping else { return }
+        counters.dropped += UInt64(recent.expire(now: context.clock.now))
+        var frames = recent.takeAll()
+        if !frames.isEmpty { send(&frames, link) }
     }
 
     private func keep(_ frames: [ReceivedFrame], in store: FrameStore) {
@@ -132,9 +164,14 @@ final class UplinkChannel: ServerLinkOwner {
         pump()
     }
 
-    func missed(_ frames: [ReceivedFrame]) {
+    func missed(_ frames: [ReceivedFrame], isFull: Bool) {
         counters.missed += UInt64(frames.count)
-        guard let store else { return }
+        guard let store else {
+            // One that has too much to send is not given more.
+            guard !isFull else { return }
+            keep(frames, wereSent: true)
+            return sendRecent()
+        }
         let stored = frames.count { $0.record != nil }
         if stored > 0 {
             underWay -= stored
@@ -180,7 +217,9 @@ final class UplinkChannel: ServerLinkOwner {
 
     func linkChanged(isReady: Bool) {
         owner.changed(self)
-        if isReady { pump() }
+        guard isReady else { return }
+        pump()
+        sendRecent()
     }
 
     /// What waits on disk; nil where nothing is kept.
@@ -205,6 +244,12 @@ final class UplinkChannel: ServerLinkOwner {
     }
 
     func warn(_ kind: String, _ message: String) { owner.warn(kind, message, from: self) }
+
+    /// The directory of an up-link's own store. Those of cluster up-links begin with `cluster-`, this one never.
+    private static func storeName(_ name: String) -> String {
+        let part = directoryName(name)
+        return part.hasPrefix("cluster-") ? "cluster_" + HexText.digits(UInt8(ascii: "-")) + part.dropFirst(8) : part
+    }
 
     /// A name as one part of a path; different names are different parts.
     static func directoryName(_ name: String) -> String {

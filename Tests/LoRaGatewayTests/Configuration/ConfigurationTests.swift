@@ -166,6 +166,23 @@ import Testing
             problems.contains { $0.contains(part) && $0.hasPrefix("/etc/g.json") && $0.hasSuffix(".") }, "\(problems)")
     }
 
+    /// The radio's forwarder is heard at 1700 unless the file says otherwise, and so do network servers listen.
+    @Test(arguments: [
+        ("localhost", 1700, "127.0.0.1:1700", true), ("127.0.0.1", 1700, "127.0.0.1:1700", true),
+        ("127.0.0.3", 1700, "0.0.0.0:1700", true), ("::1", 1700, "[::]:1700", true),
+        ("localhost", 1701, "127.0.0.1:1700", false), ("127.0.0.2", 1700, "127.0.0.1:1700", false),
+        ("ns.example", 1700, "0.0.0.0:1700", false),
+    ])
+    func anUplinkToTheGatewaysOwnRadioIsRefused(_ host: String, _ port: Int, _ listen: String, _ isRefused: Bool) {
+        let text = """
+            {"radio": {"kind": "forwarder", "listen": "\(listen)"},
+             "uplinks": [{"kind": "gwmp", "server": "\(host)", "port": \(port)}]}
+            """
+        let (_, problems) = load(["/etc/g.json": text])
+        #expect(problems.count == (isRefused ? 1 : 0), "\(problems)")
+        #expect(problems.allSatisfy { $0.contains("hear its own frames") })
+    }
+
     @Test func aFileFullOfNonsenseIsNoTrapAndNoFlood() {
         let channels = (0..<3000).map { #"{"kind": \#($0), "x\#($0)": [[[]]]}"# }.joined(separator: ",")
         let (_, problems) = load(["/etc/g.json": "{\"uplinks\": [\(channels)]}"])

@@ -1,5 +1,6 @@
 import DeviceCore
 import DeviceProtocols
+import DeviceSimulator
 import DeviceTransport
 import TestSupport
 import Testing
@@ -27,9 +28,9 @@ import Testing
     }
 
     private static func listening(_ configuration: GatewayConfiguration) -> ListenBeforeTalk? {
-        let region = RegionChoice.region(named: configuration.region, plan: configuration.plan)
-        let plan = configuration.plan ?? RadioPlan(region ?? .eu868)
-        return GatewayParts.listening(configuration, plan, region)
+        // The virtual concentrator listens.
+        RadioRules(configuration, radio: VirtualConcentrator(devices: [], crypto: OpenSSLCrypto())).plan
+            .listenBeforeTalk
     }
 
     @Test func theSX1302sFile() throws {

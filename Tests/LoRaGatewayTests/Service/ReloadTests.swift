@@ -80,6 +80,54 @@ import Testing
         await two.stop()
     }
 
+    /// Another region is another radio plan and other rules for what may be sent; what only a start takes is named.
+    @Test func aHangUpChangesTheRadiosChannelsAndTheLaw() async throws {
+        let directory = try TemporaryDirectory()
+        let file = directory("loragateway.json")
+        let server = try await FakeGWMPServer.start()
+        func write(_ more: String, _ gateway: String = "AA555A0000000101") throws {
+            let text = Self.settings([("ns", server)], more: more)
+                .replacing("AA555A0000000101", with: gateway)
+            try TemporaryDirectory.write(Array(text.utf8), to: file)
+        }
+        try write(#" "region": "EU868","#)
+        let program = try ChildProgram([
+            "env", "STATE_DIRECTORY=\(directory.path)", try ChildProcess.path(beside: "LoRaGateway"), "--simulate",
+            "--config", file, "--devices", "0", "--json",
+        ])
+        try await eventually("PULL_DATA") { server.pulls > 0 }
+        let txpk =
+            #"{"txpk":{"imme":true,"freq":923.3,"rfch":0,"powe":14,"modu":"LORA","datr":"SF12BW500","codr":"4/5","#
+            + #""ipol":true,"size":4,"data":"3q2+7w==","ncrc":true}}"#
+        server.send(txpk, token: [0, 1])
+        try await eventually("it is refused in Europe") { server.acks.last?.json.contains("TX_FREQ") == true }
+
+        try write(#" "region": "US915", "position": {"latitude": 12.5},"#, "AA555A0000000102")
+        kill(program.pid, SIGHUP)
+        try await eventually("the settings are read") { Self.reloads(program).count == 1 }
+        #expect(Self.reloads(program).last?["problem"] == .null)
+        try await eventually("what waits for a start is named") {
+            Self.events(program).contains { $0["message"]?.stringValue?.hasSuffix("next start on: gateway") == true }
+        }
+        let number = Locked<UInt8>(1)
+        try await eventually("it is sent in America, once the radio has started") {
+            server.send(
+                txpk,
+                token: [
+                    0,
+                    number.withLock { number in
+                        number &+= 1
+                        return number
+                    },
+                ])
+            try await Task.sleep(for: .milliseconds(200))
+            return Self.events(program).contains { $0["fate"] == "sent" && $0["frequency"] == 923_300_000 }
+        }
+        kill(program.pid, SIGTERM)
+        #expect(try await program.ended() == 0)
+        await server.stop()
+    }
+
     /// The duty cycle of the whole program: one that is ended and started again has no new hour.
     @Test func anotherProcessKnowsWhatThisOneHasSent() async throws {
         let directory = try TemporaryDirectory()

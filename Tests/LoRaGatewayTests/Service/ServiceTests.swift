@@ -58,6 +58,43 @@ import Testing
         SystemdNotifier { ["NOTIFY_SOCKET": "/nowhere/at/all"][$0] }.send("READY=1")
     }
 
+    /// A vendor's forwarder that says nothing is listened for anew before systemd ends the program.
+    @Test func theWatchdogOutlastsWhatTheProgramMends() throws {
+        let root = "\(#filePath)".split(separator: "/").dropLast(4).joined(separator: "/")
+        let unit = "/\(root)/Hardware/systemd/loragateway.service"
+        let line = try #require(
+            try SystemFile.text(unit).split(separator: "\n").first { $0.hasPrefix("WatchdogSec=") })
+        let seconds = try #require(Int(line.dropFirst("WatchdogSec=".count)))
+        // The clock is looked at each second and the watchdog fed each ten.
+        #expect(Duration.seconds(seconds) >= GatewayParts.forwarderStandstill * 2 + .seconds(30))
+    }
+
+    /// What the program refuses at its start, `--check-config` refuses too: systemd does not try such settings again.
+    @Test(arguments: [
+        (#""page": "127.0.0.1:8090""#, [String](), 78, "name no radio"),
+        (#""page": "127.0.0.1:8090""#, ["--simulate"], 0, ""),
+        (#""radio": {"kind": "forwarder"}"#, [], 0, ""),
+        (#""radio": {"kind": "forwarder", "listen": "0.0.0.0:1700"}"#, [], 78, "no passwords"),
+        (#""radio": {"kind": "forwarder", "listen": "0.0.0.0:1700"}"#, ["--lan"], 0, ""),
+        (#""radio": {"kind": "virtual"}, "page": "0.0.0.0:8090""#, [], 78, "Add --lan"),
+        (#""radio": {"kind": "virtual"}, "page": "0.0.0.0:8090""#, ["--lan"], 0, ""),
+    ])
+    func settingsAreCheckedAsTheyAreUsed(
+        _ settings: String, _ flags: [String], _ status: Int32, _ part: String
+    ) async throws {
+        let directory = try TemporaryDirectory()
+        let text = #"{"uplinks": [{"kind": "gwmp", "server": "ns.example"}], \#(settings)}"#
+        try TemporaryDirectory.write(Array(text.utf8), to: directory("g.json"))
+        let program = try ChildProgram(
+            [
+                "env", "-u", "DEVICE_LAN", try ChildProcess.path(beside: "LoRaGateway"), "--check-config", "--config",
+                directory("g.json"),
+            ]
+                + flags)
+        #expect(try await program.ended() == status)
+        #expect(program.output.contains(part.isEmpty ? "nothing is wrong" : part), "\(program.output)")
+    }
+
     @Test func theMachinesEUIComesFromItsNetworkCard() throws {
         let directory = try TemporaryDirectory()
         for (name, address) in [("lo", "00:00:00:00:00:00"), ("eth0", "b8:27:eb:01:02:03")] {

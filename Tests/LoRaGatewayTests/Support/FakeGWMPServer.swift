@@ -15,6 +15,7 @@ final class FakeGWMPServer: Sendable {
         var sources: Set<Int> = []
         var euis: Set<[UInt8]> = []
         var other = 0
+        var losing = 0
     }
 
     private let state = Locked(State())
@@ -40,6 +41,9 @@ final class FakeGWMPServer: Sendable {
 
     /// Whether it acknowledges; a silent server loses what comes.
     func answer(_ isAnswering: Bool) { state.withLock { $0.isAnswering = isAnswering } }
+
+    /// Loses so many PUSH_DATA with frames; PULL_DATA is answered.
+    func lose(_ count: Int) { state.withLock { $0.losing = count } }
 
     /// The JSON of every PUSH_DATA that was acknowledged.
     var pushes: [String] { state.withLock { $0.pushes } }
@@ -93,6 +97,10 @@ final class FakeGWMPServer: Sendable {
             guard state.isAnswering else { return nil }
             switch bytes[3] {
             case 0:
+                if state.losing > 0, String(decoding: bytes, as: UTF8.self).contains("rxpk") {
+                    state.losing -= 1
+                    return nil
+                }
                 state.pushes.append(String(decoding: bytes[12...], as: UTF8.self))
                 return [2, bytes[1], bytes[2], 1]
             case 2:

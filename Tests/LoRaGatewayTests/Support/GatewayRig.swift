@@ -20,7 +20,8 @@ final class GatewayRig: Sendable {
     private let running: Task<Void, Never>
 
     private init(
-        radio: TestRadio, core: NIOLoopBound<GatewayCore>, host: RadioHost, loop: any EventLoop, log: EventLog
+        radio: TestRadio, core: NIOLoopBound<GatewayCore>, host: RadioHost, loop: any EventLoop, log: EventLog,
+        clock: DeviceClock
     ) {
         self.log = log
         self.radio = radio
@@ -28,7 +29,12 @@ final class GatewayRig: Sendable {
         self.host = host
         self.loop = loop
         running = Task {
-            await host.run(on: loop) { batch in core.value.received(batch) }
+            await host.run(on: loop) { batch in
+                var batch = batch
+                // As radios do, by the gateway's clock.
+                for index in batch.indices { batch[index].receivedAt = clock.now }
+                core.value.received(batch)
+            }
         }
     }
 
@@ -60,7 +66,7 @@ final class GatewayRig: Sendable {
             if enforcesAirtime, let state { core.keepDutyCycle(in: state) }
             return NIOLoopBound(core, eventLoop: loop)
         }.get()
-        let rig = GatewayRig(radio: radio, core: core, host: host, loop: loop, log: log)
+        let rig = GatewayRig(radio: radio, core: core, host: host, loop: loop, log: log, clock: clock)
         try await eventually("the radio runs") { host.status.isRunning }
         try await loop.flatSubmit { core.value.use(uplinks) }.get()
         let result: Result<Void, any Error>

@@ -52,6 +52,7 @@ import Testing
             case .changed(let isUp): isUp ? "up" : "down"
             case .delivered(let frames): "delivered \(frames.count)"
             case .missed(let frames): "missed \(frames.count)"
+            case .overflowed(let frames): "overflowed \(frames.count)"
             case .downlink: "downlink"
             case .refused: "refused"
             case .warning(let kind, _): "warning \(kind)"
@@ -126,7 +127,7 @@ import Testing
     private func counts(_ actions: [GWMPUplinkStateMachine.Action], missed: Bool) -> [UInt64] {
         actions.flatMap { action -> [UInt64] in
             switch action {
-            case .missed(let frames) where missed: frames.map(\.uplink.count)
+            case .missed(let frames) where missed, .overflowed(let frames) where missed: frames.map(\.uplink.count)
             case .delivered(let frames) where !missed: frames.map(\.uplink.count)
             default: []
             }

@@ -46,7 +46,7 @@ extension DownlinkQueue {
             guard first.start.subtractingClamped(now) >= settings.handOver.lowerBound else {
                 return .some(fail(chains[chain].removeFirst(), .missed))
             }
-            guard [.free, .channelBusy].contains(status(rfChain)) else { return nil }
+            guard [.free, .channelBusy, .refused].contains(status(rfChain)) else { return nil }
             chains[chain][0].state = .handedOver
             counters.handedOver += 1
             return .some(.transmit(id: first.id, first.frame))
@@ -58,6 +58,7 @@ extension DownlinkQueue {
             case (.free, true): break
             case (.scheduled, false): return nil
             case (.channelBusy, _): return .some(fail(chains[chain].removeFirst(), .channelBusy))
+            case (.refused, _): return .some(fail(chains[chain].removeFirst(), .refusedByRadio))
             default: return .some(fail(chains[chain].removeFirst(), .notEmitted))
             }
             chains[chain][0].state = .onAir

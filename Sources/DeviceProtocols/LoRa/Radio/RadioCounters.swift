@@ -20,8 +20,14 @@ public struct RadioCounters: Hashable, Sendable {
     public var channelBusy: UInt64 = 0
     /// Starts that succeeded.
     public var starts: UInt64 = 0
+    /// Times at which the clock began anew without a start, as far as the radio knows: that of a forwarder that was
+    /// started again, or that is known only now.
+    public var clockChanges: UInt64 = 0
     /// Calls to the hardware that failed.
     public var faults: UInt64 = 0
+
+    /// Another number means another clock: counts from before it mean nothing.
+    public var clocks: UInt64 { starts &+ clockChanges }
 
     /// All zero.
     public init() {}

@@ -6,6 +6,8 @@ public enum RadioTransmitStatus: Hashable, Sendable {
     case free
     /// The same, and the last frame was not sent, because somebody else was on its channel (``ListenBeforeTalk``).
     case channelBusy
+    /// The same, and the last frame was not sent, because whoever the radio handed it to refused it.
+    case refused
     /// It has a frame and waits for its time.
     case scheduled
     /// A frame is on the air.

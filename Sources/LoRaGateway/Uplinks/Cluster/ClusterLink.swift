@@ -166,7 +166,7 @@ final class ClusterLink: ServerLink {
         if underWay.count > outgoing.limit {
             let lost = Array(underWay.prefix(underWay.count - outgoing.limit))
             underWay.removeFirst(lost.count)
-            owner.missed(lost)
+            owner.missed(lost, isFull: true)
         }
     }
 
@@ -176,7 +176,7 @@ final class ClusterLink: ServerLink {
         switch result {
         case .success: if let frame { owner.delivered([frame]) }
         case .failure(let error):
-            if let frame { owner.missed([frame]) }
+            if let frame { owner.missed([frame], isFull: false) }
             owner.warn("publish", "a frame could not be published: \(error)")
         }
     }

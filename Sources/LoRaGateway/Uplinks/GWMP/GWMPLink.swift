@@ -94,7 +94,8 @@ final class GWMPLink: ServerLink {
                 problem = isUp ? nil : "no acknowledgement came"
                 owner.linkChanged(isReady: isUp)
             case .delivered(let frames): owner.delivered(frames)
-            case .missed(let frames): owner.missed(frames)
+            case .missed(let frames): owner.missed(frames, isFull: false)
+            case .overflowed(let frames): owner.missed(frames, isFull: true)
             case .downlink(let txpk, let token):
                 owner.requested(
                     ServerDownlink(candidates: [DownlinkRequest(txpk, id: 0)], ticket: .gwmp(token)))

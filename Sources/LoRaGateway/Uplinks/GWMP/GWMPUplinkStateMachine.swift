@@ -24,6 +24,8 @@ struct GWMPUplinkStateMachine {
         case delivered([ReceivedFrame])
         /// Frames that nobody acknowledged in time.
         case missed([ReceivedFrame])
+        /// Frames that were given up, because too many waited for acknowledgements.
+        case overflowed([ReceivedFrame])
         /// A frame to send; its fate goes into ``acknowledge(_:_:)``.
         case downlink(GWMPTxpk, token: UInt16)
         /// A PULL_RESP that cannot be understood; it has been answered.
@@ -249,7 +251,7 @@ struct GWMPUplinkStateMachine {
     var statTime: MonotonicTime { nextStat }
 
     /// Sends frames, or a report, or both; nothing while the server has no address. What is not acknowledged in time
-    /// comes back as ``Action/missed(_:)``.
+    /// comes back as ``Action/missed(_:)``, what does not fit as ``Action/overflowed(_:)``.
     mutating func push(_ frames: [ReceivedFrame], stat: GWMPStat? = nil, now: MonotonicTime) -> [Action] {
         var actions: [Action] = []
         guard address != nil else {
@@ -265,7 +267,7 @@ struct GWMPUplinkStateMachine {
         counters.overflow += UInt64(excess)
         let given = Array(keepsOrder ? waiting.suffix(excess) : waiting.prefix(excess))
         if keepsOrder { waiting.removeLast(excess) } else { waiting.removeFirst(excess) }
-        actions.append(.missed(given))
+        actions.append(.overflowed(given))
         return actions
     }
 

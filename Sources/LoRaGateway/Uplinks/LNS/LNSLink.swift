@@ -94,7 +94,7 @@ final class LNSLink: ServerLink {
     }
 
     func send(_ frames: [ReceivedFrame]) {
-        guard session != nil else { return owner.missed(frames) }
+        guard session != nil else { return owner.missed(frames, isFull: false) }
         perform { $0.send(frames, radio: environment.radioView, now: context.clock.now) }
     }
 
@@ -234,7 +234,7 @@ final class LNSLink: ServerLink {
         nextTicket = session.ticketLimit
         self.session = nil
         phase = .waiting
-        if !frames.isEmpty { owner.missed(frames) }
+        if !frames.isEmpty { owner.missed(frames, isFull: false) }
     }
 
     /// How long the next attempt may be away at most.
