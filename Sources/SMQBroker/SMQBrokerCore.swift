@@ -55,10 +55,13 @@ final class SMQBrokerCore {
 
     // MARK: From the handlers
 
-    func attach(_ handler: SMQBrokerHandler, framing: SMQFraming, address: String, url: String) -> PeerID? {
-        guard !isShutDown, let id = machine.attach(framing: framing, address: address, url: url, now: Self.now) else {
-            return nil
-        }
+    func attach(
+        _ handler: SMQBrokerHandler, framing: SMQFraming, address: String, url: String, knowsGoodbye: Bool
+    ) -> PeerID? {
+        guard !isShutDown,
+            let id = machine.attach(
+                framing: framing, address: address, url: url, knowsGoodbye: knowsGoodbye, now: Self.now)
+        else { return nil }
         handlers[id] = handler
         return id
     }
@@ -73,15 +76,18 @@ final class SMQBrokerCore {
         return id
     }
 
-    /// What a client is sent that finds no place.
-    func refusal(framing: SMQFraming, address: String) -> ByteBuffer {
+    /// What a client is sent that finds no place. Nothing, when the broker ends and nobody knows what the client makes of
+    /// a refusal: a connection that just ends is tried again by all.
+    func refusal(framing: SMQFraming, address: String, knowsGoodbye: Bool) -> ByteBuffer {
+        if !knowsGoodbye, isEnding { return ByteBuffer() }
         var output = ByteBuffer()
         output.writeSMQInit(seed: 0, address: address, framing: framing)
-        let reason =
-            isShutDown || machine.isDraining ? "the broker ends" : "the broker has as many clients as it allows"
+        let reason = isEnding ? "the broker ends" : "the broker has as many clients as it allows"
         output.writeSMQConnack(.unavailable, etid: 0, reason: reason, framing: framing)
         return output
     }
+
+    var isEnding: Bool { isShutDown || machine.isDraining }
 
     func detach(_ id: PeerID) {
         handlers[id] = nil
@@ -290,7 +296,9 @@ final class SMQBrokerCore {
             } else {
                 logger.debug("session ended", metadata: ["reason": "\(reason.rawValue)"])
             }
-            handlers[id]?.close(after: machine.takeOutput(id), isPatient: reason.leavesTimeToRead)
+            let output = machine.takeOutput(id) ?? (reason == .shutdown ? ByteBuffer() : nil)
+            handlers[id]?.close(
+                after: output, isPatient: reason.leavesTimeToRead, isGoingAway: reason == .shutdown)
         }
     }
 

@@ -24,7 +24,9 @@ import Testing
 
         func client(_ uid: String) async throws -> (client: RawClient, answer: SMQFrame) {
             let connection = try await RawConnection.connect(port: port)
-            try await connection.send("GET /smq.lsp HTTP/1.1\r\nHost: 127.0.0.1\r\nSimpleMQ: 1\r\n\r\n")
+            // As this package's client, which understands that it is asked to leave.
+            try await connection.send(
+                "GET /smq.lsp HTTP/1.1\r\nHost: 127.0.0.1\r\nSimpleMQ: 1\r\nUser-Agent: DeviceSDK\r\n\r\n")
             var client = RawClient(connection: connection, framing: .raw)
             _ = try await client.frame()
             try await client.sendConnect(uid)

@@ -87,6 +87,8 @@ struct SMQBrokerPeer {
 
     /// When to ask the client to find another node.
     var leavesAt = MonotonicTime.distantFuture
+    /// Whether it takes a Disconnect for a request to go elsewhere, as this package's client does.
+    var knowsGoodbye = true
 
     /// Waits in which the client took next to nothing, since it last took its whole queue or enough of it.
     var idleWaits = 0

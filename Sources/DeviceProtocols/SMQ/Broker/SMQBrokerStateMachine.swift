@@ -171,9 +171,11 @@ public struct SMQBrokerStateMachine {
     ///
     /// Who it is, and so whether the limit on clients lets it in, is known at its connect.
     ///
+    /// - Parameter knowsGoodbye: whether the client goes to another node when it gets a Disconnect. The vendor's page
+    ///   never connects again after one, and the vendor's LED program ends: for those the connection just ends.
     /// - Returns: nil when there are as many connections as allowed; then close it.
     public mutating func attach(
-        framing: SMQFraming, address: String, url: String = "", now: MonotonicTime
+        framing: SMQFraming, address: String, url: String = "", knowsGoodbye: Bool = true, now: MonotonicTime
     ) -> PeerID? {
         guard !isDraining else {
             statistics.refusedWhileDraining += 1
@@ -189,6 +191,7 @@ public struct SMQBrokerStateMachine {
         peers[slot].framing = framing
         peers[slot].address = address
         peers[slot].url = url
+        peers[slot].knowsGoodbye = knowsGoodbye
         peers[slot].seed = randomID()
         peers[slot].lastReceived = now
         peers[slot].rateTime = now
@@ -213,10 +216,16 @@ public struct SMQBrokerStateMachine {
         freeSlots.append(slot)
     }
 
-    /// Ends every session with a reason for the clients.
+    /// Ends every session, with a reason for the clients that go elsewhere then.
     public mutating func shutDown(reason: String) {
         for slot in peers.indices where peers[slot].phase.isAlive {
-            if peers[slot].phase == .link { closeLink(slot, .shutdown) } else { end(slot, .shutdown, text: reason) }
+            if peers[slot].phase == .link {
+                closeLink(slot, .shutdown)
+            } else if peers[slot].knowsGoodbye {
+                end(slot, .shutdown, text: reason)
+            } else {
+                close(slot, .shutdown)
+            }
         }
         settle()
     }
