@@ -42,6 +42,8 @@ public struct SMQBrokerLimits: Sendable {
     /// As ``idleStalls``, for links: a node that hangs costs publishers 25 ms, once. With 40 ms a survivor's subscriber
     /// waited up to 57 ms on a busy machine.
     public var idleStallsPerLink = 5
+    /// Time that gives back one of ``idleStallsPerLink``.
+    public var stallRecovery: Duration = .milliseconds(200)
     /// Clients of other nodes that can be answered; more make those forget that were silent longest.
     public var phantoms = 100_000
     /// How long a subscription waits at most until the other nodes have confirmed it.

@@ -296,7 +296,10 @@ public struct SMQBrokerStateMachine {
         swap(&taken, &peers[slot].output)
         if peers[slot].phase.isAlive { peers[slot].handedOver += taken.readableBytes }
         peers[slot].idleWaits = 0
+        peers[slot].hasTakenSince = true
+        if peers[slot].phase == .link { peers[slot].isReading = true }
         if !peers[slot].waitingPublishers.isEmpty {
+            noteReading(slot)
             resumePublishers(waitingFor: slot)
         }
         return taken
@@ -308,6 +311,7 @@ public struct SMQBrokerStateMachine {
         guard let slot = slot(of: id) else { return }
         let taken = min(count, peers[slot].handedOver)
         peers[slot].handedOver -= taken
+        peers[slot].taken &+= taken
         queuedBytes -= taken
     }
 
@@ -434,8 +438,8 @@ public struct SMQBrokerStateMachine {
 
     private mutating func resumePublishers(waitingFor slot: Int) {
         for publisher in peers[slot].waitingPublishers {
-            // Who was too fast waits for its rate and not only for this receiver.
-            guard let waiting = self.slot(of: publisher) else { continue }
+            // It may wait for another receiver by now. Who was too fast waits for its rate and not only for this one.
+            guard let waiting = self.slot(of: publisher), peers[waiting].waitsFor == id(slot) else { continue }
             peers[waiting].waitsFor = nil
             if !peers[waiting].isInDebt { actions.append(.resume(publisher)) }
         }
