@@ -11,12 +11,12 @@ public struct SMQBrokerLimits: Sendable {
     public var topicsPerClient = 1_000
     /// Length of a topic's name in bytes; longer ones are denied.
     public var topicNameLength = 255
-    /// Largest frame accepted; a longer one closes the session.
+    /// Largest frame accepted, and what one would be that comes in pieces; a longer one closes the session.
     public var frameLength = SMQSize.maximumFrame
     /// Bytes waiting for one client; when it does not read and more come, it is dropped.
     public var queuedBytesPerClient = 4 << 20
-    /// Bytes waiting for all clients, with what was given to their sockets and not taken by the system yet; above it the
-    /// client with the longest queue is dropped.
+    /// Bytes waiting for all clients, with what was given to their sockets and not taken by the system yet, and messages in
+    /// pieces whose end has not come; above it the client with the longest queue is dropped.
     public var queuedBytes = 128 << 20
     /// Bytes waiting for one client from which its publishers are held back, ``stall`` at most.
     public var stallThreshold = 256 << 10
@@ -55,7 +55,7 @@ public struct SMQBrokerLimits: Sendable {
     public var heldInputBytes = 1 << 20
     /// Bytes of answers to one client that wait for a confirmation; more are sent without.
     public var heldBytes = 64 << 10
-    /// Messages a second from one client, with a burst of one second; above it the client is read more slowly.
+    /// Messages and requests a second from one client, with a burst of one second; above it the client is read more slowly.
     public var messagesPerSecond: Int?
     /// Bytes a second from one client, with a burst of one second; above it the client is read more slowly.
     public var bytesPerSecond: Int?

@@ -39,7 +39,7 @@ struct SMQBrokerPeer {
     /// Bytes of earlier output that the socket has not taken yet.
     var handedOver = 0
     /// What the client costs in memory.
-    var waitingBytes: Int { output.readableBytes + handedOver }
+    var waitingBytes: Int { output.readableBytes + handedOver + fragments.readableBytes }
     var isDirty = false
     /// The beginning of a frame whose end has not come.
     var partial = ByteBuffer()

@@ -104,6 +104,8 @@ public struct SMQBrokerStateMachine {
     var subtopicIDs: [UInt32: Int] = [:]
     var peersByUID: [ByteBuffer: Int] = [:]
     var queuedBytes = 0
+    /// Frames of clients that are no publishes and cost as much.
+    var requestsReceived: UInt64 = 0
     /// Clients whose session is open.
     var sessions = 0
     /// Whether clients are asked to leave and new ones are not taken.
@@ -352,11 +354,17 @@ public struct SMQBrokerStateMachine {
         let isLink = peers[slot].phase == .link
         if peers[slot].output.readableBytes > (isLink ? limits.queuedBytesPerLink : limits.queuedBytesPerClient) {
             abandon(slot, .slowConsumer)
-        } else if queuedBytes > limits.queuedBytes {
-            let alive = peers.indices.filter { peers[$0].phase.isAlive }
-            let longest = alive.max { peers[$0].waitingBytes < peers[$1].waitingBytes }
-            if let longest { abandon(longest, .queueMemory) }
+        } else {
+            limitMemory()
         }
+    }
+
+    /// Drops the client with the longest queue when all together are too long.
+    mutating func limitMemory() {
+        guard queuedBytes > limits.queuedBytes else { return }
+        let alive = peers.indices.filter { peers[$0].phase.isAlive }
+        let longest = alive.max { peers[$0].waitingBytes < peers[$1].waitingBytes }
+        if let longest { abandon(longest, .queueMemory) }
     }
 
     /// Ends a session with a Disconnect frame.
@@ -414,6 +422,7 @@ public struct SMQBrokerStateMachine {
     private mutating func giveBack(_ slot: Int) {
         queuedBytes -= peers[slot].waitingBytes
         peers[slot].handedOver = 0
+        peers[slot].fragments = ByteBuffer()
         if peers[slot].phase == .open { sessions -= 1 }
     }
 
