@@ -26,6 +26,13 @@ final class SMQBrokerCore {
     private var use = ProcessUse()
     private let load: (@Sendable () -> (processor: UInt16, memoryShare: UInt16))?
     private var rates = RateMeter()
+    private var linkWarnings = WarningLimiter<LinkWarning>(every: .seconds(60))
+
+    /// Warnings that are one to those who read them: who tries again every second fills no log.
+    private struct LinkWarning: Hashable {
+        var address: String
+        var reason: SMQLinkCloseReason
+    }
 
     /// Where a link came from, and who is there.
     private struct LinkOrigin {
@@ -284,9 +291,7 @@ final class SMQBrokerCore {
         case .linkDown(let id): linkChanged(id, isUp: false)
         case .serverMessage(let message): cluster?.onServerMessage?(message)
         case .closeLink(let id, let reason):
-            logger.log(
-                level: reason.isExpected ? .debug : .warning, "link ended",
-                metadata: ["reason": "\(reason.rawValue)", "address": "\(machine.address(of: id))"])
+            log(LinkWarning(address: machine.address(of: id), reason: reason))
             handlers[id]?.close(after: machine.takeOutput(id), isPatient: reason.leavesTimeToRead)
         case .close(let id, let reason):
             if reason == .slowConsumer || reason == .queueMemory {
@@ -300,6 +305,14 @@ final class SMQBrokerCore {
             handlers[id]?.close(
                 after: output, isPatient: reason.leavesTimeToRead, isGoingAway: reason == .shutdown)
         }
+    }
+
+    private func log(_ end: LinkWarning) {
+        var metadata: Logger.Metadata = ["reason": "\(end.reason.rawValue)", "address": "\(end.address)"]
+        guard !end.reason.isExpected else { return logger.debug("link ended", metadata: metadata) }
+        guard let held = linkWarnings.admit(end, at: Self.now) else { return }
+        if held > 0 { metadata["more"] = "\(held)" }
+        logger.warning("link ended", metadata: metadata)
     }
 
     private func ask(_ id: PeerID, _ request: SMQConnectRequest) {
