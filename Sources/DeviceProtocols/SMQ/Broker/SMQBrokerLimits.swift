@@ -39,8 +39,9 @@ public struct SMQBrokerLimits: Sendable {
     /// Bytes waiting for one link; when the other node does not read and more come, the link is dropped. A blast brings
     /// 200 MB/s: with 8 MB a node that got no processor for 80 ms lost its link, in 1 of 12 blasts on a busy machine.
     public var queuedBytesPerLink = 32 << 20
-    /// As ``idleStalls``, for links: a node that hangs costs publishers 25 ms, once. With 40 ms a survivor's subscriber
-    /// waited up to 57 ms on a busy machine.
+    /// As ``idleStalls``, for links: nodes that hang cost a publisher 25 ms, however many they are. With 40 ms a survivor's
+    /// subscriber waited up to 57 ms on a busy machine. Clients that do not read cost a link as much, because everything
+    /// else from its node waits with it.
     public var idleStallsPerLink = 5
     /// Time that gives back one of ``idleStallsPerLink``.
     public var stallRecovery: Duration = .milliseconds(200)
