@@ -45,6 +45,8 @@ struct SMQBrokerPeer {
     var partial = ByteBuffer()
     /// The client's information text, while the authenticate hook still thinks and somebody follows sessions.
     var information = ""
+    /// Whether what the authenticate hook decides by has changed since it was asked.
+    var hasChanged = false
     /// What was sent while the authenticate hook still thinks.
     var early = ByteBuffer()
     /// Whether it is a client of the program itself, about which nobody is asked.
