@@ -137,8 +137,10 @@ final class SMQBrokerCore {
     }
 
     /// A publisher has waited; whether it waits on.
-    func continuesStall(_ publisher: PeerID, written: Int) -> Bool {
-        machine.continuesStall(publisher, written: written)
+    ///
+    /// - Returns: how long; nil when it goes on.
+    func continuesStall(_ publisher: PeerID, written: Int) -> Duration? {
+        machine.continuesStall(publisher, written: written) ? machine.limits.stall : nil
     }
 
     // MARK: From the broker

@@ -120,9 +120,10 @@ final class SMQBrokerHandler: ChannelDuplexHandler {
         let before = id.flatMap { core.written(for: $0) }
         resumption = context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(duration.wholeNanoseconds)) {
             guard let id = self.id, let before, let now = self.core.written(for: id),
-                self.core.continuesStall(id, written: now &- before)
+                let stall = self.core.continuesStall(id, written: now &- before)
             else { return self.resume() }
-            self.pause(for: duration)
+            // Not as long again: the first wait may have been a longer one, for the client's rate.
+            self.pause(for: stall)
         }
     }
 
