@@ -165,8 +165,11 @@ import Testing
         defer { withExtendedLifetime(ports) {} }
         for node in nodes { try await node.link() }
         for node in nodes { try await node.linked() }
+        let urls = try nodes.map { try $0.url }
         let fleet = Fleet(
             try options(nodes) {
+                // In the order of the nodes.
+                $0.receivers = urls
                 $0.plan.scenario = .leds
                 $0.plan.every = .milliseconds(300)
             })
