@@ -19,6 +19,9 @@ static const uint8_t view_js[] = {
 static const uint8_t header_js[] = {
 #embed "page/header.js"
 };
+static const uint8_t hello_js[] = {
+#embed "page/hello.js"
+};
 static const uint8_t model_js[] = {
 #embed "page/model.js"
 };
@@ -94,6 +97,7 @@ const cweb_asset cweb_assets[] = {
     {"page.js", JAVASCRIPT, page_js, sizeof page_js},
     {"view.js", JAVASCRIPT, view_js, sizeof view_js},
     {"header.js", JAVASCRIPT, header_js, sizeof header_js},
+    {"hello.js", JAVASCRIPT, hello_js, sizeof hello_js},
     {"model.js", JAVASCRIPT, model_js, sizeof model_js},
     {"devinfo.js", JAVASCRIPT, devinfo_js, sizeof devinfo_js},
     {"smq.js", JAVASCRIPT, smq_js, sizeof smq_js},

@@ -12,7 +12,7 @@ enum WebSocketClient {
         on channel: any Channel, url: BrokerURL, content: WebSocketContent, timeout: Duration,
         onRefusal: @escaping @Sendable (DeviceError) -> Void, session: @escaping @Sendable (any Channel) throws -> Void
     ) throws {
-        var headers: HTTPHeaders = ["Host": url.authority, "User-Agent": "DeviceSDK"]
+        var headers: HTTPHeaders = ["Host": url.authority, "User-Agent": SMQGoodbye.userAgent]
         var maxFrameSize = SMQSize.maximumFrame
         var (hint, tokenHint) = (notSMQ, smqToken)
         if case .text(let more, let limit, let advice) = content {

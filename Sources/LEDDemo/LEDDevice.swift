@@ -74,6 +74,7 @@ final class LEDDevice: Sendable {
         let commands = client.subscribeToSelf(limit: 256)
         let watchers = client.observe(.topic(LEDContract.deviceTopic))
         let events = client.events()
+        let reports = showsCluster ? client.subscribe(to: SMQNodeReport.topic, limit: 4) : nil
         await withTaskGroup(of: Void.self) { group in
             group.addTask { [self] in for await hello in hellos { await describe(to: .peer(hello.publisher)) } }
             group.addTask { [self] in
@@ -83,6 +84,7 @@ final class LEDDevice: Sendable {
             group.addTask { [self] in
                 for await _ in lostEchoes { await describe(to: .topic(LEDContract.deviceTopic)) }
             }
+            if let reports { group.addTask { [self] in await followLinks(reports) } }
             group.addTask { [self] in for await command in commands { await obey(command) } }
             group.addTask { [self] in for await press in presses { await ask(press.led, nil, source: press.source) } }
             group.addTask { [self] in await followKept() }
@@ -245,6 +247,19 @@ final class LEDDevice: Sendable {
         while (try? await Task.sleep(for: .seconds(5))) != nil {
             guard let now = kept, now != last else { continue }
             last = now
+            await describe(to: .topic(LEDContract.deviceTopic))
+        }
+    }
+
+    /// Pages at a node whose link was lost have seen the device go, and one that came before the link never saw it; most
+    /// say Hello only once. So it is described anew when a node is linked that was not; the broker tells once a second.
+    private func followLinks(_ reports: SMQSubscription) async {
+        var linked = (session: UInt64(0), places: Set<SMQNodeReport.Place>())
+        for await message in reports where message.publisher.id == SMQNodeReport.publisher {
+            let session = message.publisher.session
+            let known = session == linked.session ? linked.places : []
+            linked = (session, Set(SMQNodeReport.read(message.payload).map(\.place).filter { $0 != .own }))
+            guard !linked.places.isSubset(of: known) else { continue }
             await describe(to: .topic(LEDContract.deviceTopic))
         }
     }

@@ -19,7 +19,9 @@ final class LinkDialer {
     private var isStopped = false
     /// Why TLS did not come up, until the connection has ended.
     private var failures: [Endpoint: String] = [:]
-    private var pending: [ObjectIdentifier: any Channel] = [:]
+    /// Connections that are being made, by the number of the attempt.
+    private(set) var pending: [UInt64: any Channel] = [:]
+    private var attempts: UInt64 = 0
 
     /// What is known of one name.
     private struct Lookup {
@@ -124,25 +126,26 @@ final class LinkDialer {
         let core = NIOLoopBound(core, eventLoop: eventLoop)
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         let peer = endpoint.address.description
+        attempts += 1
+        let attempt = attempts
         var bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(.seconds(2))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.recvAllocator, value: LinkChannel.receiveAllocator)
             .channelOption(LinkChannel.userTimeoutOption, value: LinkChannel.userTimeout)
             .channelInitializer { channel in
-                bound.value.pending[ObjectIdentifier(channel)] = channel
+                bound.value.pending[attempt] = channel
                 return channel.eventLoop.makeSucceededVoidFuture()
             }
         if let source, source.protocol == address.protocol { bootstrap = bootstrap.bind(to: source) }
         bootstrap.connect(to: address).whenComplete { result in
             let dialer = bound.value
+            dialer.pending[attempt] = nil
             switch result {
             case .success(let channel):
-                dialer.pending[ObjectIdentifier(channel)] = nil
                 guard !dialer.isStopped else { return channel.close(promise: nil) }
                 dialer.begin(SMQBrokerHandler(core.value, linkTo: peer, dialed: endpoint), on: channel, endpoint)
             case .failure(let error):
-                dialer.pending = dialer.pending.filter { $0.value.isActive }
                 dialer.ended(endpoint, failure: "\(error)", now: SMQBrokerCore.now)
             }
         }

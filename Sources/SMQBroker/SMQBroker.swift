@@ -103,9 +103,11 @@ public final class SMQBroker: Sendable {
             let url = request.request.path + query
             let address = request.request.remoteAddress
             let framing = request.framing
+            let isOurs = request.request.header("User-Agent") == SMQGoodbye.userAgent
             let head = "HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nSmqBroker: true\r\n\r\n"
             return .accept(responseHead: wantsResponse ? head : nil) { channel in
-                let handler = SMQBrokerHandler(core.value, framing: framing, address: address, url: url)
+                let handler = SMQBrokerHandler(
+                    core.value, framing: framing, address: address, url: url, knowsGoodbye: isOurs)
                 try channel.pipeline.syncOperations.addHandler(handler)
             }
         }

@@ -26,6 +26,13 @@ final class SMQBrokerCore {
     private var use = ProcessUse()
     private let load: (@Sendable () -> (processor: UInt16, memoryShare: UInt16))?
     private var rates = RateMeter()
+    private var linkWarnings = WarningLimiter<LinkWarning>(every: .seconds(60))
+
+    /// Warnings that are one to those who read them: who tries again every second fills no log.
+    private struct LinkWarning: Hashable {
+        var address: String
+        var reason: SMQLinkCloseReason
+    }
 
     /// Where a link came from, and who is there.
     private struct LinkOrigin {
@@ -55,10 +62,13 @@ final class SMQBrokerCore {
 
     // MARK: From the handlers
 
-    func attach(_ handler: SMQBrokerHandler, framing: SMQFraming, address: String, url: String) -> PeerID? {
-        guard !isShutDown, let id = machine.attach(framing: framing, address: address, url: url, now: Self.now) else {
-            return nil
-        }
+    func attach(
+        _ handler: SMQBrokerHandler, framing: SMQFraming, address: String, url: String, knowsGoodbye: Bool
+    ) -> PeerID? {
+        guard !isShutDown,
+            let id = machine.attach(
+                framing: framing, address: address, url: url, knowsGoodbye: knowsGoodbye, now: Self.now)
+        else { return nil }
         handlers[id] = handler
         return id
     }
@@ -73,15 +83,18 @@ final class SMQBrokerCore {
         return id
     }
 
-    /// What a client is sent that finds no place.
-    func refusal(framing: SMQFraming, address: String) -> ByteBuffer {
+    /// What a client is sent that finds no place. Nothing, when the broker ends and nobody knows what the client makes of
+    /// a refusal: a connection that just ends is tried again by all.
+    func refusal(framing: SMQFraming, address: String, knowsGoodbye: Bool) -> ByteBuffer {
+        if !knowsGoodbye, isEnding { return ByteBuffer() }
         var output = ByteBuffer()
         output.writeSMQInit(seed: 0, address: address, framing: framing)
-        let reason =
-            isShutDown || machine.isDraining ? "the broker ends" : "the broker has as many clients as it allows"
+        let reason = isEnding ? "the broker ends" : "the broker has as many clients as it allows"
         output.writeSMQConnack(.unavailable, etid: 0, reason: reason, framing: framing)
         return output
     }
+
+    var isEnding: Bool { isShutDown || machine.isDraining }
 
     func detach(_ id: PeerID) {
         handlers[id] = nil
@@ -124,8 +137,10 @@ final class SMQBrokerCore {
     }
 
     /// A publisher has waited; whether it waits on.
-    func continuesStall(_ publisher: PeerID, written: Int) -> Bool {
-        machine.continuesStall(publisher, written: written)
+    ///
+    /// - Returns: how long; nil when it goes on.
+    func continuesStall(_ publisher: PeerID, written: Int) -> Duration? {
+        machine.continuesStall(publisher, written: written) ? machine.limits.stall : nil
     }
 
     // MARK: From the broker
@@ -278,9 +293,7 @@ final class SMQBrokerCore {
         case .linkDown(let id): linkChanged(id, isUp: false)
         case .serverMessage(let message): cluster?.onServerMessage?(message)
         case .closeLink(let id, let reason):
-            logger.log(
-                level: reason.isExpected ? .debug : .warning, "link ended",
-                metadata: ["reason": "\(reason.rawValue)", "address": "\(machine.address(of: id))"])
+            log(LinkWarning(address: machine.address(of: id), reason: reason))
             handlers[id]?.close(after: machine.takeOutput(id), isPatient: reason.leavesTimeToRead)
         case .close(let id, let reason):
             if reason == .slowConsumer || reason == .queueMemory {
@@ -290,8 +303,18 @@ final class SMQBrokerCore {
             } else {
                 logger.debug("session ended", metadata: ["reason": "\(reason.rawValue)"])
             }
-            handlers[id]?.close(after: machine.takeOutput(id), isPatient: reason.leavesTimeToRead)
+            let output = machine.takeOutput(id) ?? (reason == .shutdown ? ByteBuffer() : nil)
+            handlers[id]?.close(
+                after: output, isPatient: reason.leavesTimeToRead, isGoingAway: reason == .shutdown)
         }
+    }
+
+    private func log(_ end: LinkWarning) {
+        var metadata: Logger.Metadata = ["reason": "\(end.reason.rawValue)", "address": "\(end.address)"]
+        guard !end.reason.isExpected else { return logger.debug("link ended", metadata: metadata) }
+        guard let held = linkWarnings.admit(end, at: Self.now) else { return }
+        if held > 0 { metadata["more"] = "\(held)" }
+        logger.warning("link ended", metadata: metadata)
     }
 
     private func ask(_ id: PeerID, _ request: SMQConnectRequest) {

@@ -12,6 +12,7 @@ final class SMQBrokerHandler: ChannelDuplexHandler {
     private let framing: SMQFraming
     private let address: String
     private let url: String
+    private let knowsGoodbye: Bool
     private let isLink: Bool
     /// The address that was dialled for a link.
     private let dialed: Endpoint?
@@ -28,8 +29,10 @@ final class SMQBrokerHandler: ChannelDuplexHandler {
     private static let lingerTime = TimeAmount.seconds(2)
     private var lingering: Scheduled<Void>?
 
-    init(_ core: SMQBrokerCore, framing: SMQFraming, address: String, url: String) {
+    /// A client's connection.
+    init(_ core: SMQBrokerCore, framing: SMQFraming, address: String, url: String, knowsGoodbye: Bool) {
         self.core = core
+        self.knowsGoodbye = knowsGoodbye
         self.framing = framing
         self.address = address
         self.url = url
@@ -43,6 +46,7 @@ final class SMQBrokerHandler: ChannelDuplexHandler {
         framing = .raw
         self.address = address
         url = ""
+        knowsGoodbye = false
         isLink = true
         self.dialed = dialed
     }
@@ -59,9 +63,10 @@ final class SMQBrokerHandler: ChannelDuplexHandler {
             if id == nil { context.close(promise: nil) } else { core.settle() }
             return
         }
-        id = core.attach(self, framing: framing, address: address, url: url)
+        id = core.attach(self, framing: framing, address: address, url: url, knowsGoodbye: knowsGoodbye)
         guard id == nil else { return core.settle() }
-        close(after: core.refusal(framing: framing, address: address), isPatient: true)
+        let refusal = core.refusal(framing: framing, address: address, knowsGoodbye: knowsGoodbye)
+        close(after: refusal, isPatient: true, isGoingAway: core.isEnding)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { leave() }
@@ -115,9 +120,10 @@ final class SMQBrokerHandler: ChannelDuplexHandler {
         let before = id.flatMap { core.written(for: $0) }
         resumption = context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(duration.wholeNanoseconds)) {
             guard let id = self.id, let before, let now = self.core.written(for: id),
-                self.core.continuesStall(id, written: now &- before)
+                let stall = self.core.continuesStall(id, written: now &- before)
             else { return self.resume() }
-            self.pause(for: duration)
+            // Not as long again: the first wait may have been a longer one, for the client's rate.
+            self.pause(for: stall)
         }
     }
 
@@ -143,11 +149,16 @@ final class SMQBrokerHandler: ChannelDuplexHandler {
         context.read()
     }
 
-    func close(after output: ByteBuffer?, isPatient: Bool) {
+    /// - Parameter isGoingAway: the broker ends, which is no fault of the client and says nothing of the next attempt.
+    func close(after output: ByteBuffer?, isPatient: Bool, isGoingAway: Bool = false) {
         guard let context else { return }
         guard isPatient, var output else { return context.close(promise: nil) }
-        // A browser wants to be told that the end was meant (RFC 6455, section 7.4.1: 1000).
-        if framing == .webSocket { output.writeBytes([0x88, 2, 0x03, 0xE8]) }
+        // A browser wants to be told that the end was meant (RFC 6455, section 7.4.1): 1000, or 1001 for "going away".
+        if framing == .webSocket {
+            let text = isGoingAway ? "the broker ends" : ""
+            output.writeBytes([0x88, 2 + UInt8(text.utf8.count), 0x03, isGoingAway ? 0xE9 : 0xE8])
+            output.writeString(text)
+        }
         // Only our direction is closed first: closing both with input unread would reset the connection, and the
         // client would lose the last message.
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)

@@ -15,6 +15,7 @@ final class Fleet: Sendable {
     private let report: @Sendable (FleetReport) -> Void
     private let clients = Locked<[SMQClient]>([])
     private let samples = Locked(Samples())
+    private let absence = Locked(FleetAbsence())
     private let stopping = BoundedStream<Void>(limit: 1)
     let scripts: FleetScripts?
 
@@ -63,8 +64,12 @@ final class Fleet: Sendable {
                 }
             }
         }
-        let isLinked = try await connect(receivers, told, endpoints: endpoints)
-        let summary = await drive(Array(loops.dropFirst()), receivers, isLinked: isLinked)
+        ledger.expect(receivers: receivers.count)
+        try await connect(receivers, told, endpoints: endpoints)
+        let probing = Task { await probe(receivers) }
+        let summary = await drive(Array(loops.dropFirst()), receivers)
+        probing.cancel()
+        await probing.value
         for task in tasks { task.cancel() }
         for task in tasks { await task.value }
         try? await deduplicator?.close()
@@ -95,7 +100,7 @@ final class Fleet: Sendable {
     /// Waits for the receivers, and finds out whether their brokers are linked.
     private func connect(
         _ receivers: [FleetReceiver], _ told: [BoundedStream<SMQClientEvent>], endpoints: Int
-    ) async throws(DeviceError) -> Bool {
+    ) async throws(DeviceError) {
         let end = FleetClock.now + .seconds(10)
         while receivers.contains(where: { !$0.client.isConnected }), FleetClock.now < end {
             try? await Task.sleep(for: .milliseconds(10))
@@ -119,8 +124,7 @@ final class Fleet: Sendable {
         try? await Task.sleep(for: .milliseconds(200))
         for receiver in receivers { receiver.probe() }
         try? await Task.sleep(for: .milliseconds(500))
-        let isLinked = ledger.withLock { !$0.probes.isEmpty }
-        if isLinked { ledger.brokersAreLinked(receivers: receivers.count) }
+        let isLinked = isLinked
         if receivers.count > 1 {
             report(
                 .note(
@@ -134,14 +138,25 @@ final class Fleet: Sendable {
                     "There are \(endpoints) broker addresses and \(receivers.count) receivers: unless the brokers are linked, messages through the others count as lost. Leave out --receiver for one at each."
                 ))
         }
-        return isLinked
+    }
+
+    private var isLinked: Bool { ledger.withLock { $0.isLinked } }
+
+    /// Links can come up later than receivers: asks once a second until one hears another.
+    private func probe(_ receivers: [FleetReceiver]) async {
+        guard receivers.count > 1, !isLinked else { return }
+        while (try? await Task.sleep(for: .seconds(1))) != nil {
+            guard !isLinked else {
+                return report(
+                    .note("The brokers are linked by now: each of \(receivers.count) receivers hears all devices."))
+            }
+            for receiver in receivers { receiver.probe() }
+        }
     }
 
     // MARK: Devices
 
-    private func drive(
-        _ loops: [any EventLoop], _ receivers: [FleetReceiver], isLinked: Bool
-    ) async -> FleetSummary {
+    private func drive(_ loops: [any EventLoop], _ receivers: [FleetReceiver]) async -> FleetSummary {
         let baseline = ResidentMemory.bytes
         let start = FleetClock.now
         var drivers: [NIOLoopBound<FleetDriver>] = []
@@ -161,9 +176,11 @@ final class Fleet: Sendable {
         sampling.cancel()
         await sampling.value
         ledger.close()
+        _ = look()
         let summary = FleetSummary(
             options: options, state: ledger.withLock { $0 }, clients: clients.withLock { $0 },
-            samples: samples.withLock { $0 }, baseline: baseline, start: start, receivers: receivers,
+            samples: samples.withLock { $0 }, absence: absence.withLock { $0 }, baseline: baseline, start: start,
+            receivers: receivers,
             isLinked: isLinked, scripts: scripts?.figures)
         await scripts?.stop()
         // The report is told before the devices say goodbye: their end is no event of the run.
@@ -181,17 +198,21 @@ final class Fleet: Sendable {
     private func makeDriver(_ loop: any EventLoop, _ receivers: [FleetReceiver]) -> FleetDriver {
         FleetDriver(
             eventLoop: loop, ledger: ledger,
-            command: { [ledger] device, command in
+            command: { [ledger] device, node, command in
                 let open = FleetLedger.OpenCommand(
                     led: UInt8(truncatingIfNeeded: command.id), isOn: command.isOn, time: FleetClock.now)
-                guard let address = ledger.command(device, open), receivers.indices.contains(address.receiver) else {
-                    return
+                let addresses = ledger.command(device, open)
+                guard !addresses.isEmpty else { return }
+                // By the device's own node, which needs no link; else by whoever has a session.
+                let own = addresses.filter { address in
+                    guard let node, receivers.indices.contains(address.receiver) else { return false }
+                    return receivers[address.receiver].client.currentStatus.node == node  // safe: checked above
                 }
-                do throws(DeviceError) {
-                    try receivers[address.receiver].send(command, to: address.peer)  // safe: checked above
-                } catch {
-                    ledger.commandFailed(device)
+                for address in own + addresses where receivers.indices.contains(address.receiver) {
+                    // safe: checked above
+                    if (try? receivers[address.receiver].send(command, to: address.peer)) != nil { return }
                 }
+                ledger.commandFailed(device)
             },
             make: { [self] number throws(DeviceError) in try makeDevice(number, loop) })
     }
@@ -251,9 +272,16 @@ final class Fleet: Sendable {
         clients.withLock { $0 }.reduce(0) { $0 + $1.deliveryCounters.normal.waiting }
     }
 
+    /// How many devices have a session now; since when the others have none is noted.
+    private func look() -> Int {
+        let isConnected = clients.withLock { $0 }.map(\.isConnected)
+        absence.withLock { $0.look(isConnected, at: FleetClock.now) }
+        return isConnected.count { $0 }
+    }
+
     private func sample(_ baseline: Int, _ start: MonotonicTime) async {
         while !Task.isCancelled {
-            let connected = connected
+            let connected = look()
             let sample = FleetSample(
                 time: FleetClock.now - start, connected: connected, totals: ledger.totals, memory: ResidentMemory.bytes)
             samples.withLock { $0.add(sample) }

@@ -12,8 +12,8 @@ final class FleetDriver {
     private let ledger: FleetLedger
     /// Makes a device when its time has come.
     private let make: (Int) throws(DeviceError) -> VirtualDevice
-    /// Sends a command to a device.
-    private let command: @Sendable (Int, LEDContract.Switch) -> Void
+    /// Sends a command to a device, whose node is this as far as it has one.
+    private let command: @Sendable (Int, String?, LEDContract.Switch) -> Void
     private var plans: [Int32: DevicePlan] = [:]
     private(set) var devices: [Int32: VirtualDevice] = [:]
     private var due: [Int32: FleetAction] = [:]
@@ -23,7 +23,7 @@ final class FleetDriver {
 
     init(
         eventLoop: any EventLoop, ledger: FleetLedger,
-        command: @escaping @Sendable (Int, LEDContract.Switch) -> Void,
+        command: @escaping @Sendable (Int, String?, LEDContract.Switch) -> Void,
         make: @escaping (Int) throws(DeviceError) -> VirtualDevice
     ) {
         self.eventLoop = eventLoop
@@ -93,7 +93,8 @@ final class FleetDriver {
         case .arrive: break
         case .read(let kind, let value): device.read(kind, value)
         case .press: device.press()
-        case .command(let led, let isOn): command(Int(number), LEDContract.Switch(id: Int(led), isOn: isOn))
+        case .command(let led, let isOn):
+            command(Int(number), device.client.currentStatus.node, LEDContract.Switch(id: Int(led), isOn: isOn))
         }
     }
 }

@@ -3,10 +3,12 @@ import DeviceCore
 
 /// What was promised and what arrived, of all devices: written by devices and receivers, read for the report.
 final class FleetLedger: Sendable {
-    /// Where a device can be reached now: through which receiver's connection, and by which id there.
-    struct Address: Sendable {
+    /// Where a device can be reached: through which receiver's connection, and by which id there.
+    struct Address: Hashable, Sendable {
         var receiver: Int
         var peer: SMQPeer
+        /// When the device published what told it.
+        var time: MonotonicTime
     }
 
     /// A command whose echo has not come.
@@ -59,12 +61,22 @@ final class FleetLedger: Sendable {
         var reasons: [String] = []
         /// By device.
         var trackers: [SequenceTracker]
-        /// By receiver and device, where brokers are linked and so each receiver gets everything.
+        /// By receiver and device, where there are several: if brokers are linked each receiver gets everything.
         var perReceiver: [[SequenceTracker]] = []
-        var addresses: [Address?]
+        /// What came again, or too late to tell: to the same receiver, and to any of them.
+        var again = (same: Repeats(), any: Repeats())
+        /// By device, one of each receiver at most.
+        var addresses: [[Address]]
+        /// By device: when its last session began. What came by an earlier one is no address any more.
+        var sessions: [MonotonicTime]
         var commands: [OpenCommand?]
-        /// Receivers that heard another's probe.
-        var probes: Set<UInt32> = []
+        /// A receiver has heard another's probe: brokers are linked, or were at some time of the run.
+        var isLinked = false
+    }
+
+    struct Repeats: Sendable {
+        var duplicated: UInt64 = 0
+        var unknown: UInt64 = 0
     }
 
     static let reasonLimit = 5
@@ -76,7 +88,9 @@ final class FleetLedger: Sendable {
         state = Locked(
             State(
                 trackers: Array(repeating: SequenceTracker(), count: devices),
-                addresses: Array(repeating: nil, count: devices), commands: Array(repeating: nil, count: devices)))
+                addresses: Array(repeating: [], count: devices),
+                sessions: Array(repeating: MonotonicTime(nanoseconds: .min), count: devices),
+                commands: Array(repeating: nil, count: devices)))
     }
 
     func withLock<Result: Sendable>(_ body: @Sendable (inout State) -> Result) -> Result {
@@ -130,8 +144,9 @@ final class FleetLedger: Sendable {
         }
     }
 
-    /// From now on each receiver is expected to get everything.
-    func brokersAreLinked(receivers: Int) {
+    /// So many receivers there are. Whether their brokers are linked shows later, so what each gets is counted apart.
+    func expect(receivers: Int) {
+        guard receivers > 1 else { return }
         state.withLock { state in
             let none = Array(repeating: SequenceTracker(), count: state.trackers.count)
             state.perReceiver = Array(repeating: none, count: receivers)
@@ -140,19 +155,22 @@ final class FleetLedger: Sendable {
 
     // MARK: Commands
 
-    /// A command is about to be sent: where to. Nil when no address is known.
-    func command(_ device: Int, _ command: OpenCommand) -> Address? {
+    /// A command is about to be sent: where to, the addresses that are newest first. Empty when none is known, which
+    /// counts as refused.
+    func command(_ device: Int, _ command: OpenCommand) -> [Address] {
         state.withLock { state in
-            guard state.addresses.indices.contains(device) else { return nil }
-            guard let address = state.addresses[device] else {  // safe: checked above
+            guard state.addresses.indices.contains(device) else { return [] }
+            let addresses = state.addresses[device]  // safe: checked above
+                .filter { $0.time >= state.sessions[device] }  // safe: one place for each device
+            guard !addresses.isEmpty else {
                 state.totals.commandsRefused += 1
-                return nil
+                return []
             }
             // safe: one place for each device
             if state.commands[device] != nil { state.totals.unanswered += 1 }
             state.commands[device] = command  // safe: as above
             state.totals.commands += 1
-            return address
+            return addresses.sorted { $0.time > $1.time }
         }
     }
 
@@ -181,26 +199,28 @@ extension FleetLedger.State {
     ) {
         guard message.run == run else { return totals.foreign += 1 }
         if message.kind == .probe {
-            if message.device != UInt32(receiver) { probes.insert(UInt32(receiver)) }
+            guard message.device != UInt32(receiver), !isLinked else { return }
+            isLinked = true
+            countRepeats()
             return
         }
         let device = Int(message.device)
         guard trackers.indices.contains(device) else { return totals.foreign += 1 }
         if message.kind == .hello {
-            addresses[device] = FleetLedger.Address(receiver: receiver, peer: peer)  // safe: checked above
-            return
+            sessions[device] = max(sessions[device], message.time)  // safe: checked above
+            return learn(FleetLedger.Address(receiver: receiver, peer: peer, time: message.time), of: device)
         }
         guard message.sequence > 0 else { return totals.foreign += 1 }
+        // Whoever missed the hello, because it or a link was not there, learns it from anything that comes later.
+        learn(FleetLedger.Address(receiver: receiver, peer: peer, time: message.time), of: device)
         let verdict = trackers[device].receive(message.sequence)  // safe: checked above
         var own = verdict
         if perReceiver.indices.contains(receiver) {
             own = perReceiver[receiver][device].receive(message.sequence)  // safe: checked, as many as trackers
         }
-        switch own {
-        case .new: break
-        case .duplicate: totals.duplicated += 1
-        case .unknown: totals.unknown += 1
-        }
+        again.same.add(own)
+        again.any.add(verdict)
+        countRepeats()
         guard verdict == .new else { return }
         totals.delivered += 1
         latency.add(now - message.time)
@@ -212,5 +232,32 @@ extension FleetLedger.State {
         commands[device] = nil  // safe: as above
         totals.answered += 1
         command.add(now - open.time)
+    }
+
+    /// Where brokers are linked a copy at each receiver is as it should be.
+    private mutating func countRepeats() {
+        let counted = isLinked ? again.same : again.any
+        totals.duplicated = counted.duplicated
+        totals.unknown = counted.unknown
+    }
+
+    private mutating func learn(_ address: FleetLedger.Address, of device: Int) {
+        // safe: the caller has checked the device
+        guard let index = addresses[device].firstIndex(where: { $0.receiver == address.receiver }) else {
+            return addresses[device].append(address)  // safe: as above
+        }
+        // What was kept and sent again is older than the session that it comes by.
+        guard addresses[device][index].time <= address.time else { return }  // safe: as above
+        addresses[device][index] = address  // safe: as above
+    }
+}
+
+extension FleetLedger.Repeats {
+    fileprivate mutating func add(_ verdict: SequenceTracker.Verdict) {
+        switch verdict {
+        case .new: break
+        case .duplicate: duplicated += 1
+        case .unknown: unknown += 1
+        }
     }
 }

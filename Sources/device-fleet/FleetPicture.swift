@@ -14,7 +14,13 @@ struct FleetPicture {
         var y = 118
         parts.append(tiles(at: y))
         y += 108
-        parts.append(timeline(at: y, "Devices with a session", Self.blue, summary.samples.map { Double($0.connected) }))
+        let absence = summary.absence
+        let absent =
+            absence.count > 0
+            ? " · \(Self.grouped(UInt64(absence.count))) without one at the end, the longest for \(absence.longest.short)"
+            : ""
+        parts.append(
+            timeline(at: y, "Devices with a session\(absent)", Self.blue, summary.samples.map { Double($0.connected) }))
         y += 178
         parts.append(
             timeline(at: y, "Messages a second that arrived", Self.orange, rates { $0.totals.delivered }))

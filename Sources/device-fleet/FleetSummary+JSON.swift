@@ -26,6 +26,8 @@ extension FleetSummary {
             JSONObject([
                 ("arrived", .counter(totals.arrived)), ("everConnected", .counter(everConnected)),
                 ("connectedAtEnd", .integer(Int64(connected))),
+                ("withoutSessionAtEnd", .integer(Int64(absence.count))),
+                ("longestWithoutSessionSeconds", absence.count > 0 ? .number(absence.longest.seconds) : .null),
                 ("allConnectedSeconds", allConnected.map { .number($0.seconds) } ?? .null),
                 ("sessions", .counter(totals.sessions)), ("attempts", .counter(attempts)),
                 ("failedAttempts", .counter(failedAttempts)), ("moves", .counter(moves)),

@@ -31,6 +31,8 @@ struct FleetSummary: Sendable {
     var losses: [SMQLossCause: UInt64] = [:]
     /// Devices with a session at the end.
     var connected = 0
+    /// Those that were switched on and have none at the end.
+    var absence: FleetAbsence
     /// Messages that wait in outboxes.
     var kept: UInt64 = 0
     /// Messages that outboxes gave up.
@@ -62,10 +64,11 @@ struct FleetSummary: Sendable {
     }
 
     init(
-        options: FleetOptions, state: FleetLedger.State, clients: [SMQClient], samples: Samples, baseline: Int,
-        start: MonotonicTime, receivers: [FleetReceiver], isLinked: Bool,
-        scripts: FleetScripts.Figures?
+        options: FleetOptions, state: FleetLedger.State, clients: [SMQClient], samples: Samples, absence: FleetAbsence,
+        baseline: Int,
+        start: MonotonicTime, receivers: [FleetReceiver], isLinked: Bool, scripts: FleetScripts.Figures?
     ) {
+        self.absence = absence
         self.scripts = scripts
         devices = options.devices
         scenario = options.plan.scenario

@@ -58,6 +58,10 @@ struct FleetTerminal: Sendable {
         text +=
             "devices     \(grouped(UInt64(summary.connected))) of \(grouped(UInt64(summary.devices))) connected at the end"
         if let all = summary.allConnected { text += "; all were after \(all.short)" }
+        if summary.absence.count > 0 {
+            text +=
+                "; \(grouped(UInt64(summary.absence.count))) still without a session, the longest for \(summary.absence.longest.short)"
+        }
         if let bytes = summary.memoryPerDevice { text += "; \((bytes + 512) / 1024) KiB each" }
         text +=
             "\nattempts    \(grouped(summary.attempts)), \(grouped(summary.failedAttempts)) failed; \(grouped(summary.moves)) moves\n"

@@ -89,7 +89,8 @@ struct SMQBrokerCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
-            Messages a second from one client, on average; it is read more slowly above that. Default: any number. \
+            Messages and requests a second from one client, on average; it is read more slowly above that. Default: any \
+            number. \
             Example: --max-rate 100
             """,
             valueName: "number"))
@@ -106,7 +107,10 @@ struct SMQBrokerCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Bytes of a frame, payload and 15 more; a longer one ends the session. Example: --max-frame 4096",
+            """
+            Bytes of a frame, payload and 15 more, also of a message in pieces; a longer one ends the session. \
+            Example: --max-frame 4096
+            """,
             valueName: "number"))
     var maxFrame = SMQSize.maximumFrame
 

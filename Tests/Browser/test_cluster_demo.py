@@ -103,6 +103,33 @@ def test_the_device_leaves_a_frozen_node_and_the_node_resumes(demo):
     until_nothing_is_missing(demo)
 
 
+def test_a_pane_has_the_device_back_after_its_node_was_frozen(demo):
+    """The node without the device: the device never knows, and says nothing of itself."""
+    here = lambda s: s["link"] == "connected" and s["device"] == "here" and s["leds"]  # noqa: E731
+    for node in (0, 1):
+        demo.until_node(node, here, "a device that is here")
+    first = demo.active()
+    other = 1 - first
+    # A pane whose node stops being there soon after its page was loaded is loaded again, which is another thing.
+    time.sleep(4)
+    demo.press(other, "freeze")
+    demo.until(lambda s: s["nodes"][other]["state"] == "frozen", "a frozen node")
+    # The link ends after 1.5 s, the page's own connection not before 5 s.
+    time.sleep(3)
+    demo.switch(first, 2)
+    demo.until_node(first, lambda s: s["leds"]["2"] is True, "LED 2 lit")
+    demo.press(other, "resume")
+    demo.until(lambda s: s["nodes"][other]["state"] == "running", "the node resumed")
+    demo.until_node(other, lambda s: not here(s) or s["leds"]["2"] is True, "a pane that knows that it missed something")
+    demo.until_node(other, lambda s: here(s) and s["leds"]["2"] is True, "the device with LED 2 lit", 40)
+    assert len(demo.read_node(other)["devices"]) == 1, "shown once"
+    # It can be switched there, and both panes follow.
+    demo.switch(other, 3)
+    for node in (0, 1):
+        demo.until_node(node, lambda s: s["leds"]["2"] is True and s["leds"]["3"] is True, "LEDs 2 and 3 lit")
+    assert demo.active() == first, "the device never moved"
+
+
 def test_with_no_node_messages_wait_and_then_come(demo):
     for node in (0, 1):
         demo.press(node, "stop")

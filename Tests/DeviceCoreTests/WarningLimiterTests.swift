@@ -14,4 +14,16 @@ import Testing
         #expect(limiter.admit("a", at: time(61)) == nil)
         #expect(limiter.admit("a", at: time(500)) == 1)
     }
+
+    /// Where peers choose the kinds, their number has a limit; those without a place are counted with the next.
+    @Test func kindsThatPeersChoose() {
+        var limiter = WarningLimiter<Int>(every: .seconds(60), kinds: 3)
+        for kind in 0..<3 { #expect(limiter.admit(kind, at: time(Int64(kind))) == 0) }
+        #expect(limiter.admit(3, at: time(10)) == nil)
+        #expect(limiter.admit(4, at: time(10)) == nil)
+        #expect(limiter.admit(1, at: time(20)) == nil)
+        #expect(limiter.admit(3, at: time(60)) == 2)
+        // Nothing is lost of what was held back.
+        #expect(limiter.admit(5, at: time(62)) == 1)
+    }
 }

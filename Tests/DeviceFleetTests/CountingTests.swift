@@ -1,3 +1,4 @@
+import ClusterClient
 import DeviceCore
 import DeviceProtocols
 import NIOCore
@@ -91,6 +92,70 @@ import Testing
         bytes[3] = 99
         #expect(FleetMessage(ByteBuffer(bytes: bytes)) == nil)
         #expect(FleetMessage(ByteBuffer()) == nil)
+    }
+
+    @Test func absenceCountsFromWhenADeviceIsGone() {
+        var absence = FleetAbsence()
+        func second(_ value: Int64) -> MonotonicTime { MonotonicTime(nanoseconds: value * 1_000_000_000) }
+        absence.look([], at: second(0))
+        #expect(absence.count == 0 && absence.longest == .zero)
+        absence.look([true, false], at: second(1))
+        absence.look([false, false, true], at: second(3))
+        #expect(absence.count == 2 && absence.longest == .seconds(2))
+        absence.look([false, true, true], at: second(4))
+        #expect(absence.count == 1 && absence.longest == .seconds(1))
+        // One that was back begins anew.
+        absence.look([false, false, true], at: second(5))
+        #expect(absence.count == 2 && absence.longest == .seconds(2))
+        absence.look([true, true, true], at: second(9))
+        #expect(absence.count == 0 && absence.longest == .zero)
+    }
+
+    /// A device can be reached through each receiver that has heard it in its present session.
+    @Test func addressesAreKeptByReceiver() {
+        let ledger = FleetLedger(devices: 1, run: 1)
+        ledger.expect(receivers: 2)
+        func hear(_ kind: FleetMessage.Kind, _ sequence: UInt32, _ time: Int64, by receiver: Int, peer: UInt32) {
+            let message = FleetMessage(
+                kind, run: 1, device: 0, sequence: sequence, time: MonotonicTime(nanoseconds: time))
+            ledger.received(
+                [(message, SMQPeer(id: peer, session: 1))], by: receiver, foreign: 0, at: .distantFuture)
+        }
+        func peers() -> [UInt32] {
+            let command = FleetLedger.OpenCommand(led: 1, isOn: true, time: .zero)
+            return ledger.command(0, command).map(\.peer.id)
+        }
+        #expect(peers().isEmpty && ledger.totals.commandsRefused == 1)
+        hear(.hello, 0, 10, by: 0, peer: 100)
+        hear(.hello, 0, 10, by: 1, peer: 200)
+        #expect(Set(peers()) == [100, 200])
+        // A new session, of which one receiver hears only a reading.
+        hear(.hello, 0, 20, by: 1, peer: 201)
+        #expect(peers() == [201])
+        hear(.light, 1, 30, by: 0, peer: 101)
+        #expect(peers() == [101, 201])
+        // What was on its way since before.
+        hear(.light, 2, 15, by: 0, peer: 100)
+        #expect(peers() == [101, 201])
+    }
+
+    /// Copies at another receiver are duplicates unless a link has brought them, which may show later.
+    @Test func copiesAtOtherReceiversAreJudgedAtTheEnd() {
+        let ledger = FleetLedger(devices: 1, run: 1)
+        ledger.expect(receivers: 2)
+        func hear(_ kind: FleetMessage.Kind, _ sequence: UInt32, device: UInt32 = 0, by receiver: Int) {
+            let message = FleetMessage(kind, run: 1, device: device, sequence: sequence, time: .zero)
+            ledger.received([(message, SMQPeerMaker.peer)], by: receiver, foreign: 0, at: .distantFuture)
+        }
+        for receiver in 0...1 { hear(.light, 1, by: receiver) }
+        hear(.light, 1, by: 0)
+        #expect(ledger.totals.delivered == 1 && ledger.totals.duplicated == 2)
+        hear(.probe, 0, device: 0, by: 0)
+        #expect(ledger.totals.duplicated == 2, "its own probe tells nothing")
+        hear(.probe, 0, device: 0, by: 1)
+        #expect(ledger.totals.delivered == 1 && ledger.totals.duplicated == 1)
+        hear(.light, 1, by: 1)
+        #expect(ledger.totals.duplicated == 2)
     }
 
     /// Numbers that a stranger makes up are counted as foreign, and trap nowhere.

@@ -148,6 +148,103 @@ import Testing
         await node.stop()
     }
 
+    /// Two brokers that will be linked.
+    private func pair() async throws -> (nodes: [FleetTestNode], ports: [ReservedPort]) {
+        let ports = [try ReservedPort(), try ReservedPort()]
+        var nodes: [FleetTestNode] = []
+        for own in ports.indices {
+            nodes.append(
+                try await FleetTestNode.start(links: (ports[own].port, [ports[1 - own].port])))  // safe: there are two
+        }
+        return (nodes, ports)
+    }
+
+    /// Where brokers are linked a device's hello comes to both receivers; commands go on by the one that is left.
+    @Test func commandsGoOnWhenALinkedNodeEnds() async throws {
+        let (nodes, ports) = try await pair()
+        defer { withExtendedLifetime(ports) {} }
+        for node in nodes { try await node.link() }
+        for node in nodes { try await node.linked() }
+        let urls = try nodes.map { try $0.url }
+        let fleet = Fleet(
+            try options(nodes) {
+                // In the order of the nodes.
+                $0.receivers = urls
+                $0.plan.scenario = .leds
+                $0.plan.every = .milliseconds(300)
+            })
+        let running = Task { try await fleet.run() }
+        try await eventually("all devices") { fleet.connected == 50 }
+        try await eventually("answers") { fleet.ledger.totals.answered > 100 }
+        #expect(fleet.ledger.withLock { $0.isLinked })
+        await nodes[0].stop()
+        try await eventually("all devices at the other node") { fleet.connected == 50 }
+        // Those that move say hello there; those that were there say nothing new.
+        try await eventually("addresses at the other receiver") {
+            fleet.ledger.withLock { state in
+                state.addresses.indices.allSatisfy { device in
+                    state.addresses[device].contains { $0.receiver == 1 && $0.time >= state.sessions[device] }
+                }
+            }
+        }
+        let before = fleet.ledger.totals
+        try await eventually("more answers") { fleet.ledger.totals.answered > before.answered + 100 }
+        let after = fleet.ledger.totals
+        #expect(after.commandsRefused == before.commandsRefused)
+        fleet.stop()
+        let summary = try await within(.seconds(60), "the run") { try await running.value }
+        #expect(summary.isLinked && summary.totals.duplicated == 0 && summary.absence.count == 0)
+        await nodes[1].stop()
+    }
+
+    /// Links that come up later than the fleet: what comes to both receivers is no duplicate.
+    @Test func linksThatComeLaterAreRecognised() async throws {
+        let (nodes, ports) = try await pair()
+        defer { withExtendedLifetime(ports) {} }
+        let notes = Locked<[String]>([])
+        let fleet = Fleet(try options(nodes, devices: 20)) { report in
+            if case .note(let text) = report { notes.withLock { $0.append(text) } }
+        }
+        let running = Task { try await fleet.run() }
+        try await eventually("messages") { fleet.connected == 20 && fleet.ledger.totals.delivered > 50 }
+        #expect(!fleet.ledger.withLock { $0.isLinked })
+        for node in nodes { try await node.link() }
+        for node in nodes { try await node.linked() }
+        try await eventually("that it is noticed") { fleet.ledger.withLock { $0.isLinked } }
+        let before = fleet.ledger.totals.delivered
+        try await eventually("more messages") { fleet.ledger.totals.delivered > before + 200 }
+        fleet.stop()
+        let summary = try await within(.seconds(60), "the run") { try await running.value }
+        #expect(summary.isLinked && summary.totals.duplicated == 0 && summary.totals.unknown == 0)
+        #expect(notes.withLock { $0 }.contains { $0.contains("are not linked") })
+        for node in nodes { await node.stop() }
+    }
+
+    /// Devices that do not come back are in no histogram of moves.
+    @Test func devicesThatStayAwayAreCounted() async throws {
+        let node = try await FleetTestNode.start()
+        let fleet = Fleet(
+            try options([node], devices: 10) {
+                $0.settle = .zero
+                $0.profile = .normal
+            })
+        let running = Task { try await fleet.run() }
+        try await eventually("all devices") { fleet.connected == 10 }
+        await node.stop()
+        try await eventually("no device") { fleet.connected == 0 }
+        try await Task.sleep(for: .seconds(3))
+        fleet.stop()
+        let summary = try await within(.seconds(60), "the run") { try await running.value }
+        #expect(summary.connected == 0 && summary.gap.count == 0)
+        #expect(summary.absence.count == 10 && summary.absence.longest >= .seconds(1))
+        let connections = summary.json["connections"]
+        #expect(connections?["withoutSessionAtEnd"]?.integerValue == 10)
+        #expect((connections?["longestWithoutSessionSeconds"]?.doubleValue ?? 0) >= 1)
+        #expect(FleetTerminal.text(summary).contains("10 still without a session, the longest for "))
+        #expect(FleetPicture(summary).svg.contains("10 without one at the end, the longest for "))
+        try check(summary)
+    }
+
     /// What devices keep in outboxes is not lost with a node, and arrives once.
     @Test func keptMessagesSurviveANode() async throws {
         let nodes = [try await FleetTestNode.start(), try await FleetTestNode.start()]

@@ -6,6 +6,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import SMQBroker
+import TestSupport
 
 @testable import device_fleet
 
@@ -17,8 +18,21 @@ struct FleetTestNode: Sendable {
     private let group: MultiThreadedEventLoopGroup
     var url: BrokerURL { get throws { try BrokerURL("smq://127.0.0.1:\(listener.address.port)") } }
 
-    static func start() async throws -> FleetTestNode {
+    /// Starts a node.
+    ///
+    /// - Parameter links: the port for its links and those of the other nodes; nil for a broker that stands alone.
+    static func start(links: (own: Int, peers: [Int])? = nil) async throws -> FleetTestNode {
         var configuration = SMQBroker.Configuration()
+        if let links {
+            var settings = SMQClusterSettings(
+                link: .init(password: Array("a test's password".utf8), crypto: OpenSSLCrypto()), name: "node")
+            // Generous, for machines that have much else to do.
+            settings.link.deadAfter = .seconds(20)
+            settings.link.handshake = .seconds(20)
+            configuration.cluster = SMQBroker.Cluster(
+                settings: settings, listen: ListenAddress(host: "127.0.0.1", port: links.own),
+                peers: links.peers.map { ResolverTarget("127.0.0.1", port: $0) })
+        }
         configuration.limits.handshake = .seconds(30)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
@@ -27,6 +41,14 @@ struct FleetTestNode: Sendable {
             on: ListenAddress(host: "127.0.0.1", port: 0), eventLoop: loop, routes: broker.routes(),
             access: HTTPAccessPolicy(), logger: Logger(label: "test"))
         return FleetTestNode(broker: broker, listener: listener, group: group)
+    }
+
+    /// Begins to take and make links.
+    func link() async throws { try await broker.startLinks() }
+
+    /// Waits for a link to another node.
+    func linked() async throws {
+        try await eventually("a link") { await broker.snapshot().cluster?.linksUp == 1 }
     }
 
     func stop() async {

@@ -68,6 +68,28 @@ import Testing
 
     // MARK: The authenticate hook
 
+    /// The hook may have decided by what was valid before; a client that comes again meets what is valid now.
+    @Test func whoseAccountChangesWhileTheHookThinksHasToComeAgain() throws {
+        let bench = BrokerBench(authenticates: true)
+        let peers = try ["client-1", "client-2"].map { uid in
+            let peer = try bench.attach()
+            bench.connect(peer, uid: uid)
+            _ = try bench.frames(peer)
+            return peer
+        }
+        bench.machine.review { String(buffer: $0) == "client-2" }
+        bench.settle()
+        for peer in peers { bench.complete(peer, .accept) }
+        guard case .connack(.unavailable, 0, _)? = try bench.frames(peers[0]).first else { throw Unexpected() }
+        #expect(bench.closed == [peers[0]: .refused])
+        _ = try bench.accepted(peers[1])
+        let again = try bench.attach()
+        bench.connect(again, uid: "client-1")
+        _ = try bench.frames(again)
+        bench.complete(again, .accept)
+        _ = try bench.accepted(again)
+    }
+
     @Test func theHookSeesTheConnectAndAccepts() throws {
         let bench = BrokerBench(authenticates: true, ids: [42])
         let peer = try bench.attach(address: "10.1.2.3", url: "/smq.lsp?x=1")

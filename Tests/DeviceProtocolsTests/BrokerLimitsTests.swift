@@ -217,6 +217,94 @@ import Testing
         #expect(bench.pauses.count == 1)
     }
 
+    /// Whatever a client asks for costs as much as a message; what only keeps the connection alive costs nothing.
+    @Test(arguments: [
+        (SMQMessageType.subscribe, true), (.create, true), (.createsub, true), (.unsubscribe, true), (.observe, true),
+        (.unobserve, true), (.pubfrag, true), (.publish, true), (.ping, true), (.pong, false),
+    ]) func everyRequestASecond(_ type: SMQMessageType, _ costs: Bool) throws {
+        let bench = bench { $0.messagesPerSecond = 10 }
+        let client = try bench.open("client")
+        func burst(_ count: Int) {
+            bench.send(client) {
+                for _ in 0..<count {
+                    switch type {
+                    case .subscribe, .create, .createsub: $0.writeSMQ(type, text: "name")
+                    case .unsubscribe, .observe, .unobserve: $0.writeSMQ(type, id: client.etid)
+                    case .publish, .pubfrag:
+                        $0.writeSMQPublish(type, to: 0, from: client.etid, subtopic: 0, payload: text("x"))
+                    default: $0.writeSMQ(type)
+                    }
+                }
+            }
+        }
+        burst(10)
+        #expect(bench.pauses.isEmpty)
+        burst(1)
+        #expect(bench.pauses.count == (costs ? 1 : 0))
+    }
+
+    /// A message in pieces costs one for each.
+    @Test func piecesASecond() throws {
+        let bench = bench { $0.messagesPerSecond = 10 }
+        let client = try bench.open("client")
+        bench.send(client) {
+            for piece in 1...10 {
+                $0.writeSMQPublish(
+                    .pubfrag, to: piece % 5 == 0 ? client.etid : 0, from: client.etid, subtopic: 0, payload: text("x"))
+            }
+        }
+        #expect(bench.pauses.isEmpty)
+        bench.send(client) { $0.writeSMQ(.create, text: "name") }
+        #expect(bench.pauses.count == 1)
+    }
+
+    // MARK: Pieces of messages
+
+    /// What comes in pieces may be no longer than what comes in one.
+    @Test func aFramesLimitIsThatOfItsPieces() throws {
+        let bench = bench { $0.frameLength = 1024 }
+        let publisher = try bench.open("publisher")
+        let device = try bench.open("device")
+        func send(_ count: Int, last: Bool) {
+            bench.send(publisher) {
+                $0.writeSMQPublish(
+                    .pubfrag, to: last ? device.etid : 0, from: publisher.etid, subtopic: 0,
+                    payload: ByteBuffer(repeating: 7, count: count))
+            }
+        }
+        send(1000, last: false)
+        send(1024 - SMQSize.publishHeader - 1000, last: true)
+        guard case .publish(_, _, _, let payload)? = try bench.frames(device).first else { throw Unexpected() }
+        #expect(payload.readableBytes == 1009)
+        send(1000, last: false)
+        send(10, last: true)
+        #expect(bench.closed[publisher.peer] == .protocolViolation)
+        #expect(try bench.frames(device).isEmpty)
+    }
+
+    /// Pieces whose end does not come take memory as queues do.
+    @Test func piecesThatWaitCount() throws {
+        let bench = bench { $0.queuedBytes = 10_000 }
+        let clients = try (0..<3).map { try bench.open("client-\($0)") }
+        func send(_ client: BrokerBench.Client, _ count: Int, to id: UInt32 = 0) {
+            bench.send(client) {
+                $0.writeSMQPublish(
+                    .pubfrag, to: id, from: client.etid, subtopic: 0, payload: ByteBuffer(repeating: 7, count: count))
+            }
+        }
+        send(clients[0], 3000)
+        send(clients[1], 5000)
+        #expect(bench.machine.queuedByteCount == 8000)
+        send(clients[0], 100, to: clients[0].etid)
+        #expect(bench.machine.queuedByteCount == 5000)
+        send(clients[0], 2000)
+        send(clients[2], 3500)
+        #expect(bench.closed == [clients[1].peer: .queueMemory])
+        #expect(bench.machine.queuedByteCount == 5500)
+        for client in clients { bench.detach(client.peer) }
+        #expect(bench.machine.queuedByteCount == 0)
+    }
+
     @Test func bytesASecond() throws {
         let bench = bench { $0.bytesPerSecond = 1000 }
         let client = try bench.open("client")

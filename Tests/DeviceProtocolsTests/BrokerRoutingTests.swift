@@ -222,4 +222,27 @@ import Testing
         }
         #expect(bench.machine.clientCount == 0 && bench.machine.queuedByteCount == 0)
     }
+
+    /// Each at its moment: ours are asked and served on, the others' connections just end.
+    @Test func whoDoesNotKnowGoodbyesIsNotTold() throws {
+        let bench = BrokerBench()
+        let ours = try bench.open("ours-1")
+        let others = try bench.open("others-1", knowsGoodbye: false)
+        let late = try bench.open("others-2", framing: .webSocket, knowsGoodbye: false)
+        bench.machine.drain(within: .seconds(3), now: bench.now)
+        bench.settle()
+        #expect(try bench.frames(ours) == [.disconnect(reason: SMQGoodbye.drain)])
+        #expect(bench.closed.isEmpty)
+        bench.machine.askToLeave(now: bench.now + .milliseconds(1500))
+        bench.settle()
+        #expect(try bench.frames(others) == [])
+        #expect(bench.closed[others.peer] == .shutdown && bench.closed[late.peer] == nil)
+        #expect(bench.machine.statistics.askedToLeave == 2)
+        bench.machine.shutDown(reason: "maintenance")
+        bench.settle()
+        #expect(try bench.frames(ours) == [.disconnect(reason: "maintenance")])
+        #expect(try bench.frames(late) == [])
+        #expect(bench.closed[ours.peer] == .shutdown && bench.closed[late.peer] == .shutdown)
+        #expect(bench.machine.clientCount == 0 && bench.machine.queuedByteCount == 0)
+    }
 }

@@ -24,7 +24,9 @@ import Testing
 
         func client(_ uid: String) async throws -> (client: RawClient, answer: SMQFrame) {
             let connection = try await RawConnection.connect(port: port)
-            try await connection.send("GET /smq.lsp HTTP/1.1\r\nHost: 127.0.0.1\r\nSimpleMQ: 1\r\n\r\n")
+            // As this package's client, which understands that it is asked to leave.
+            try await connection.send(
+                "GET /smq.lsp HTTP/1.1\r\nHost: 127.0.0.1\r\nSimpleMQ: 1\r\nUser-Agent: DeviceSDK\r\n\r\n")
             var client = RawClient(connection: connection, framing: .raw)
             _ = try await client.frame()
             try await client.sendConnect(uid)
@@ -66,6 +68,36 @@ import Testing
             return health.hasPrefix("HTTP/1.1 503") && health.hasSuffix("{\"live\":true,\"ready\":false}\n")
         }
         try await program.end()
+    }
+
+    /// Drained, it ends by itself: when those that were asked have left, or do not leave in time.
+    @Test(arguments: ["POST /drain", "SIGTERM"]) func itEndsWhenItIsDrained(_ how: String) async throws {
+        let program = try await Program.start(["--drain", "100ms"])
+        let (leaving, _) = try await program.client("leaving")
+        let (staying, _) = try await program.client("staying")
+        if how == "SIGTERM" {
+            kill(program.process.pid, SIGTERM)
+        } else {
+            #expect(try await program.get("/drain", method: "POST").hasPrefix("HTTP/1.1 202"))
+        }
+        #expect(try await leaving.frame().type == .disconnect)
+        leaving.connection.close()
+        #expect(try await staying.frame().type == .disconnect)
+        #expect(try await program.process.ended() == 0)
+    }
+
+    @Test(arguments: ["POST /drain", "SIGTERM"]) func itEndsWhenAllHaveLeft(_ how: String) async throws {
+        // Nobody waits for the end of this time.
+        let program = try await Program.start(["--drain", "1h"])
+        let (client, _) = try await program.client("client")
+        if how == "SIGTERM" {
+            kill(program.process.pid, SIGTERM)
+        } else {
+            #expect(try await program.get("/drain", method: "POST").hasPrefix("HTTP/1.1 202"))
+        }
+        #expect(try await client.frame().type == .disconnect)
+        client.connection.close()
+        #expect(try await program.process.ended() == 0)
     }
 
     @Test func theStatusPage() async throws {

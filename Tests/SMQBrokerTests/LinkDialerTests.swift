@@ -1,6 +1,7 @@
 import DeviceCore
 import DeviceProtocols
 import DeviceTransport
+import Glibc
 import Logging
 import NIOCore
 import NIOEmbedded
@@ -66,4 +67,70 @@ import Testing
         }.get()
         #expect(failure == "the connection was closed at once")
     }
+
+    /// One attempt that fails leaves the others where they are: the dialer's end closes them.
+    @Test func whatIsStillConnectingIsClosedAtTheEnd() async throws {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let full = try FullListener()
+        let refusing = try ReservedPort()
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let rig = try await loop.submit {
+            var configuration = SMQBroker.Configuration()
+            let cluster = SMQBroker.Cluster(
+                settings: SMQClusterSettings(
+                    link: .init(password: Array("a test's password".utf8), crypto: OpenSSLCrypto()), name: "node"),
+                listen: ListenAddress(host: "0.0.0.0", port: 1),
+                peers: [full.port, refusing.port].map { ResolverTarget("127.0.0.1", port: $0) })
+            configuration.cluster = cluster
+            let core = SMQBrokerCore(configuration, eventLoop: loop, logger: logger)
+            let dialer = LinkDialer(cluster, core: core, listening: cluster.listen, eventLoop: loop, logger: logger)
+            dialer.tick(now: SMQBrokerCore.now)
+            return NIOLoopBound((core, dialer), eventLoop: loop)
+        }.get()
+        try await eventually("both addresses are known") {
+            try await loop.submit { rig.value.1.plan.entries.count == 2 }.get()
+        }
+        try await loop.submit { rig.value.1.tick(now: SMQBrokerCore.now) }.get()
+        try await eventually("one attempt has failed") {
+            try await loop.submit { rig.value.1.plan.entries.contains { $0.failure != nil } }.get()
+        }
+        let connecting = try await loop.submit { Array(rig.value.1.pending.values) }.get()
+        #expect(connecting.count == 1)
+        try await loop.submit { rig.value.1.stop() }.get()
+        for channel in connecting { try await within { try await channel.closeFuture.get() } }
+        try await eventually("nothing is left") { try await loop.submit { rig.value.1.pending.isEmpty }.get() }
+    }
+}
+
+/// A port on which connections wait for ever: nobody accepts, and the system keeps no more.
+private final class FullListener: Sendable {
+    let port: Int
+    private let sockets: [Int32]
+
+    init() throws {
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let name = try withUnsafeMutableBytes(of: &address) { bytes in
+            try bytes.withMemoryRebound(to: sockaddr.self) { name in
+                let base = try #require(name.baseAddress)
+                try #require(bind(listener, base, length) == 0 && listen(listener, 0) == 0)
+                try #require(getsockname(listener, base, &length) == 0)
+                return base.pointee
+            }
+        }
+        port = Int(UInt16(bigEndian: address.sin_port))
+        var sockets = [listener]
+        for _ in 0..<3 {
+            let filler = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0)
+            var name = name
+            _ = connect(filler, &name, length)
+            sockets.append(filler)
+        }
+        self.sockets = sockets
+    }
+
+    deinit { for socket in sockets { close(socket) } }
 }

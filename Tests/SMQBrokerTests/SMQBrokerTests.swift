@@ -142,13 +142,41 @@ import Testing
 
     @Test func afterItsEndItTakesNobody() async throws {
         let broker = try await TestBroker.start()
-        let client = try await RawClient.open(broker, "client")
+        let client = try await RawClient.open(broker, "client", agent: "DeviceSDK")
         await broker.broker.shutDown(reason: "maintenance")
         #expect(try await client.frame() == .disconnect(reason: "maintenance"))
         try await client.connection.closed()
-        let late = try await RawClient.connect(broker)
+        let late = try await RawClient.connect(broker, agent: "DeviceSDK")
         #expect(try await late.frame().type == .initialize)
         guard case .connack(.unavailable, 0, _) = try await late.frame() else { throw Late(description: "taken in") }
         await broker.listener.close()
+    }
+
+    /// The vendor's page never connects again after a Disconnect, and the vendor's LED program ends: for those the
+    /// connection ends as by a crash, which all take for a reason to try again.
+    @Test(arguments: ["drain", "shutdown"], [nil, "SimpleMQ/1", "Mozilla/5.0"])
+    func othersAreNotToldToLeave(_ how: String, _ agent: String?) async throws {
+        let broker = try await TestBroker.start()
+        let raw = try await RawClient.open(broker, "raw-client", agent: agent)
+        let page = try await RawClient.open(broker, "page-client", framing: .webSocket, agent: agent)
+        // What was sent to it before still arrives.
+        try await raw.send {
+            $0.writeSMQPublish(to: page.etid, from: raw.etid, subtopic: 0, payload: ByteBuffer(string: "last"))
+        }
+        guard case .publish = try await page.frame() else { throw Late(description: "no message") }
+        let ending = Task {
+            if how == "drain" { await broker.broker.drain(within: .zero) } else { await broker.broker.shutDown() }
+        }
+        #expect(try await raw.connection.closed().readableBytes == 0)
+        let (opcode, payload) = try await page.connection.takeFrame()
+        #expect(opcode == .close && payload.getInteger(at: payload.readerIndex, as: UInt16.self) == 1001)
+        raw.connection.close()
+        page.connection.close()
+        await ending.value
+        // Nor are they refused in words while the broker ends.
+        let late = try await RawClient.connect(broker, agent: agent)
+        #expect(try await late.connection.closed().readableBytes == 0)
+        late.connection.close()
+        await broker.stop()
     }
 }

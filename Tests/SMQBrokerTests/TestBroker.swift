@@ -45,13 +45,16 @@ struct RawClient: Sendable {
 
     /// Connects up to the Init.
     static func connect(
-        _ broker: TestBroker, framing: SMQFraming = .raw, wantsHead: Bool = false, reads: Bool = true
+        _ broker: TestBroker, framing: SMQFraming = .raw, agent: String? = nil, wantsHead: Bool = false,
+        reads: Bool = true
     ) async throws -> RawClient {
+        let agent = agent.map { "User-Agent: \($0)" }
         if framing == .webSocket {
-            return RawClient(connection: try await RawConnection.webSocket(port: broker.port), framing: framing)
+            let connection = try await RawConnection.webSocket(port: broker.port, headers: agent.map { [$0] } ?? [])
+            return RawClient(connection: connection, framing: framing)
         }
         let connection = try await RawConnection.connect(port: broker.port, reads: reads)
-        let header = wantsHead ? "SendSmqHttpResponse: true\r\n" : ""
+        let header = (wantsHead ? "SendSmqHttpResponse: true\r\n" : "") + (agent.map { "\($0)\r\n" } ?? "")
         try await connection.send("GET /smq.lsp HTTP/1.1\r\nHost: 127.0.0.1\r\nSimpleMQ: 1\r\n\(header)\r\n")
         if wantsHead {
             let head = try await connection.take(through: "\r\n\r\n")
@@ -63,8 +66,10 @@ struct RawClient: Sendable {
     }
 
     /// A client whose session is open.
-    static func open(_ broker: TestBroker, _ uid: String, framing: SMQFraming = .raw) async throws -> RawClient {
-        var client = try await connect(broker, framing: framing)
+    static func open(
+        _ broker: TestBroker, _ uid: String, framing: SMQFraming = .raw, agent: String? = nil
+    ) async throws -> RawClient {
+        var client = try await connect(broker, framing: framing, agent: agent)
         _ = try await client.frame()
         try await client.sendConnect(uid)
         guard case .connack(.accepted, let etid, _) = try await client.frame() else {

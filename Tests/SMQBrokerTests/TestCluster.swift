@@ -23,6 +23,7 @@ struct TestNode: Sendable {
         _ host: String = "127.0.0.1", links: Int = 0, peers: [ResolverTarget],
         password: String = "a test's password", resolver: NameResolver = .shared,
         loop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next(),
+        logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
         _ set: (inout SMQBroker.Configuration) -> Void = { _ in }
     ) async throws -> TestNode {
         var settings = SMQClusterSettings(
@@ -36,7 +37,6 @@ struct TestNode: Sendable {
         configuration.cluster = SMQBroker.Cluster(
             settings: settings, listen: ListenAddress(host: host, port: links), peers: peers, resolver: resolver)
         set(&configuration)
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let broker = SMQBroker(configuration, eventLoop: loop, logger: logger)
         let listener = try await HTTPListener.start(
             on: ListenAddress(host: "127.0.0.1", port: 0), eventLoop: loop,

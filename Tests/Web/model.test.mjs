@@ -122,6 +122,30 @@ test("at most so many devices, the rest is counted", () => {
   assert.equal(model.hidden.size, 1);
 });
 
+test("who is missed: neither known nor left out", () => {
+  const model = new DeviceModel({ limit: 2 });
+  model.announce(1, info("1", "a"), 0);
+  assert.deepEqual([1, 2].map((etid) => model.misses(etid)), [false, true]);
+  model.announce(2, info("1", "b"), 0);
+  model.announce(3, info("1", "c"), 0);
+  assert.deepEqual([2, 3, 4].map((etid) => model.misses(etid)), [false, false, false], "there is no room");
+  model.gone(1, 0);
+  assert.deepEqual([1, 2, 3, 4].map((etid) => model.misses(etid)), [true, false, false, true]);
+});
+
+test("a device that describes itself twice is shown once and is no news", () => {
+  const model = new DeviceModel();
+  const { device } = model.announce(7, info("1", "d", true), 0);
+  model.press(device, 2, 5);
+  for (const at of [10, 2500, 8000]) {
+    const again = model.announce(7, info("1", "d", true), at);
+    assert.equal(again.device, device);
+    assert.equal(again.news, "update");
+  }
+  assert.equal(model.list().length, 1);
+  assert.deepEqual(device.leds.map((led) => [led.id, led.on, led.pending?.on ?? null]), [[1, true, null], [2, false, true]]);
+});
+
 test("what is not understood is counted and changes nothing", () => {
   const model = new DeviceModel();
   const { device } = model.announce(7, info("1", "d"), 0), before = JSON.stringify(device);

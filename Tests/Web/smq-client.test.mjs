@@ -328,6 +328,28 @@ test("a busy connection still measures its round trip", () => {
   assert.equal(fake.clock.now(), 3000);
 });
 
+test("a long round trip is measured again soon, a short one is not", () => {
+  const fake = setUp({ pingInterval: 1000, pongTimeout: 500 });
+  fake.open();
+  const busy = (milliseconds) => {
+    for (let passed = 0; passed < milliseconds; passed += 100) {
+      fake.clock.advance(100);
+      fake.ws.receive(broker.publish(1, 2, 0, "x"));
+    }
+  };
+  fake.client.check();
+  fake.ws.take();
+  busy(400);
+  fake.ws.receive(broker.pong());
+  assert.equal(fake.client.rtt, 400);
+  busy(300);
+  assert.deepEqual(fake.ws.take().map(words), ["ping"]);
+  fake.ws.receive(broker.pong());
+  assert.ok(fake.client.rtt <= 100);
+  busy(2000);
+  assert.deepEqual(fake.ws.take(), []);
+});
+
 test("check() pings a connection and ends a wait", () => {
   const fake = setUp();
   fake.open();

@@ -139,7 +139,8 @@ function showMoves(state) {
       const item = document.createElement("li"), way = document.createElement("b"), facts = document.createElement("span"), age = document.createElement("span");
       if (move.to !== null) item.dataset.node = move.to;
       way.textContent = `${name(move.from)} → ${name(move.to)}`;
-      facts.textContent = move.silence === 0 ? `in ${time(move.gap)}` : `noticed after ${time(move.silence)}, moved ${move.gap === 0 ? "at once" : `in ${time(move.gap)}`}`;
+      const pace = move.gap === 0 ? "at once" : `in ${time(move.gap)}`;
+      facts.textContent = move.silence === 0 ? pace : `noticed after ${time(move.silence)}, moved ${pace}`;
       item.title = move.reason;
       item.append(way, facts, age);
       return item;

@@ -28,6 +28,8 @@ export class DeviceModel {
 
   get(key) { return this.#devices.get(key) ?? null; }
   get here() { return this.#byEtid.size; }
+  /** Whether a device of this ETID is not known, and not left out either. */
+  misses(etid) { return !this.#byEtid.has(etid) && !this.hidden.has(etid) && this.#byEtid.size < this.limit; }
 
   /** All list entries by address (numbers in it as numbers), then by name. */
   list() {

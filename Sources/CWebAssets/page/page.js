@@ -1,5 +1,6 @@
 // The LED page: ties the SMQ client, the model and the view together (SMQ LED demo contract).
 
+import { Greeter } from "./hello.js";
 import { DeviceModel, ECHO_TIMEOUT, SETTLE_TIME } from "./model.js";
 import { SMQClient } from "./smq.js";
 import { View } from "./view.js";
@@ -9,8 +10,14 @@ const DEVICE = "/m2m/led/device", DISPLAY = "/m2m/led/display", TEMPERATURE = "/
 const smq = new SMQClient({ info: "DeviceSDK page" });
 const model = new DeviceModel();
 const view = new View(model, { press, choose, retry: () => smq.connect() });
+const greeter = new Greeter(() => {
+  // There is room again for devices that did not fit the list.
+  if (refill) model.hidden.clear();
+  refill = false;
+  smq.publish("Hello", DISPLAY);
+});
 const now = () => performance.now();
-let userChose = false, settled = true, drawing = false, settleTimer = 0, refillTimer = 0;
+let userChose = false, settled = true, drawing = false, settleTimer = 0, refill = false;
 
 /** Shows what changed, once per frame. A hidden window gets no frames, but its title and tests still read it. */
 function changed() {
@@ -61,15 +68,15 @@ function announced(message) {
 function gone(etid) {
   const device = model.gone(etid, now());
   if (device) view.toast(`${device.name} went away.`, "warning");
-  if (model.hidden.size > 0 && !refillTimer) {
-    // There is room again for devices that did not fit the list: ask once for all that go together.
-    refillTimer = setTimeout(() => {
-      refillTimer = 0;
-      model.hidden.clear();
-      smq.publish("Hello", DISPLAY);
-    }, 1000);
-  }
+  refill ||= model.hidden.size > 0;
+  greeter.gone();
   if (!userChose) model.selectPresent();
+  changed();
+}
+
+function echoed(message) {
+  // It can only be here for longer than the page knows: what it said when it came was missed.
+  if (!model.echo(message.from, message.data) && model.misses(message.from)) greeter.stranger();
   changed();
 }
 
@@ -81,7 +88,7 @@ const through = (work) => (message) => {
 
 smq.subscribe(DEVICE, announced, { subtopic: "devinfo" });
 smq.subscribe(SMQClient.SELF, announced, { subtopic: "devinfo" });
-smq.subscribe(DEVICE, through((message) => model.echo(message.from, message.data)), { subtopic: "led" });
+smq.subscribe(DEVICE, echoed, { subtopic: "led" });
 smq.subscribe(TEMPERATURE, through((message) => model.temperature(message.from, message.data, now())));
 const stray = through(() => { model.ignored += 1; });
 smq.subscribe(DEVICE, stray);
@@ -95,7 +102,7 @@ smq.addEventListener("state", (event) => {
   const lost = smq.stats.connects > 0 && event.detail.state !== "connected";
   Object.assign(view.link, event.detail, { lost });
   if (event.detail.state === "connected") {
-    smq.publish("Hello", DISPLAY);
+    greeter.connected();
     settled = false;
     settleTimer = setTimeout(() => {
       settled = true;
@@ -106,6 +113,7 @@ smq.addEventListener("state", (event) => {
   } else {
     clearTimeout(settleTimer);
     view.link.rtt = null;
+    greeter.lost();
     model.brokerLost();
   }
   changed();

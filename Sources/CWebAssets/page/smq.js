@@ -505,10 +505,18 @@ export class SMQClient extends EventTarget {
 
   #scheduleKeepAlive() {
     const { pingInterval, pongTimeout } = this.#options;
-    // Also on a busy connection a ping now and then, for the round trip that pages show.
-    const next = this.#pingSent === null ? Math.min(this.#received + pingInterval, this.#ponged + 3 * pingInterval)
+    const next = this.#pingSent === null ? Math.min(this.#received + pingInterval, this.#ponged + this.#longestBusy)
       : Math.max(this.#received, this.#pingSent) + pongTimeout;
     this.#after("life signs", Math.max(0, next - this.#clock.now()), () => this.#keepAlive());
+  }
+
+  /**
+   * Also on a busy connection a ping now and then, for the round trip that pages show: soon, if the last one was long,
+   * because what was slow for a moment would look so long after.
+   */
+  get #longestBusy() {
+    const { pingInterval } = this.#options;
+    return this.#rtt !== null && this.#rtt > pingInterval / 5 ? pingInterval / 5 : 3 * pingInterval;
   }
 
   #keepAlive() {
@@ -517,7 +525,7 @@ export class SMQClient extends EventTarget {
     if (this.#pingSent !== null && now - Math.max(this.#received, this.#pingSent) >= pongTimeout) {
       return this.#lost(`The broker did not answer a ping in ${pongTimeout / 1000} s.`);
     }
-    const due = now - this.#received >= pingInterval || now - this.#ponged >= 3 * pingInterval;
+    const due = now - this.#received >= pingInterval || now - this.#ponged >= this.#longestBusy;
     if (this.#pingSent === null && due) this.#ping();
     else this.#scheduleKeepAlive();
   }

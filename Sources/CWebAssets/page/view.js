@@ -24,7 +24,7 @@ const clockText = (date) => date.toLocaleTimeString([], { hour: "2-digit", minut
 const degrees = (tenths) => (tenths / 10).toFixed(1).replace("-", "\u2212");
 
 /** Milliseconds for people. */
-const gapText = (gap) => (gap < 1000 ? `${gap} ms` : `${(gap / 1000).toFixed(1)} s`);
+const gapText = (gap) => (gap === 0 ? "without a gap" : `without a node for ${gap < 1000 ? `${gap} ms` : `${(gap / 1000).toFixed(1)} s`}`);
 
 /** The address of a node that is known by a name: `smq://name/smq.lsp (192.0.2.1:80)`. */
 const placeOf = (node) => /\(([^()]+)\)$/.exec(node)?.[1] ?? node;
@@ -207,7 +207,7 @@ export class View {
     setAttribute($("cluster-node"), "title", cluster.node);
     setText($("cluster-standby"), cluster.standby ? `standby ${placeOf(cluster.standby)}` : "");
     const times = cluster.moves === 1 ? "moved once" : `moved ${cluster.moves} times`;
-    const last = cluster.last ? `, last without a node for ${gapText(cluster.last.gap)}` : "";
+    const last = cluster.last ? `, ${cluster.moves === 1 ? "" : "last "}${gapText(cluster.last.gap)}` : "";
     setText($("cluster-moves"), cluster.moves === 0 ? "" : times + last);
     const kept = [cluster.waiting && `${cluster.waiting} kept`, cluster.dropped && `${cluster.dropped} given up`];
     setText($("cluster-kept"), kept.some(Boolean) ? `messages: ${kept.filter(Boolean).join(", ")}` : "");

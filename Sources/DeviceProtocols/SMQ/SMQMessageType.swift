@@ -70,9 +70,11 @@ public enum SMQSize {
 public enum SMQGoodbye {
     /// Another client with the same unique id has taken the place (the vendor's broker says it so).
     public static let reconnect = "reconnect"
-    /// The broker wants to end and asks this client to find another node, at once. Other clients take it for the end;
-    /// ours knows that the session is served for a while yet.
+    /// The broker wants to end and asks this client to find another node, at once. Ours knows that the session is served
+    /// for a while yet. Other clients are not told: some of them never connect again after a Disconnect.
     public static let drain = "drain"
+    /// By this header of its HTTP request the broker knows our client.
+    package static let userAgent = "DeviceSDK"
 }
 
 /// The answer to a connect.

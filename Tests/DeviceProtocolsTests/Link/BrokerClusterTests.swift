@@ -197,6 +197,92 @@ import Testing
         #expect(try bench.nodes[0].frames(third).map(\.type) == [.suback])
     }
 
+    /// A node that is linked later is told of all topics; until it has confirmed, it may not know them.
+    @Test func aSubackWaitsForANodeThatIsLinkedJustNow() throws {
+        let bench = try LinkedBrokers(3, isLinked: false)
+        try bench.link(0, 1)
+        let node = bench.nodes[0]
+        let clients = try (0..<4).map { try node.open("client \($0)") }
+        try bench.subscribe(0, clients[0], "t")
+        try bench.subscribe(0, clients[0], "u")
+        bench.cut(0)
+        node.send(clients[1]) { $0.writeSMQ(.subscribe, text: "waits for node 1") }
+        let end = try bench.linkUpToConfirmation(0, 2)
+        for client in clients[2...] { node.send(client) { $0.writeSMQ(.subscribe, text: "t") } }
+        node.send(clients[2]) { $0.writeSMQ(.subscribe, text: "u") }
+        for client in clients[1...] { #expect(try node.frames(client).isEmpty) }
+        // Who ends a subscription disturbs nobody.
+        for client in [clients[0], clients[2]] { node.detach(client.peer) }
+        bench.pump()
+        #expect(node.machine.isUp(end))
+        #expect(try node.frames(clients[3]).map(\.type) == [.suback])
+        // The other one waits for the node that does not confirm.
+        #expect(try node.frames(clients[1]).isEmpty)
+        bench.tick(after: .milliseconds(200))
+        #expect(try node.frames(clients[1]).map(\.type) == [.suback])
+        #expect(node.machine.confirmations.isEmpty && node.machine.topics.allSatisfy { $0.confirmation == 0 })
+    }
+
+    @Test func aNodeThatIsLinkedJustNowIsNotWaitedForLongerThanOthers() throws {
+        let bench = try LinkedBrokers(2, isLinked: false)
+        let node = bench.nodes[0]
+        let clients = try (0..<2).map { try node.open("client \($0)") }
+        try bench.subscribe(0, clients[0], "t")
+        _ = try bench.linkUpToConfirmation(0, 1)
+        bench.cut(0)
+        node.send(clients[1]) { $0.writeSMQ(.subscribe, text: "t") }
+        bench.tick(after: .milliseconds(199))
+        #expect(try node.frames(clients[1]).isEmpty)
+        bench.tick(after: .milliseconds(1))
+        #expect(try node.frames(clients[1]).map(\.type) == [.suback])
+        #expect(node.machine.linkStatistics.lateConfirmations == 1)
+    }
+
+    /// A node without a place for a topic does not know of the subscription, and does not say that it does.
+    @Test func whatFoundNoPlaceIsNotConfirmedAndTriedAgain() throws {
+        var limits = SMQBrokerLimits()
+        limits.topics = 1
+        let bench = try LinkedBrokers(2, limits: limits)
+        let keeper = try bench.nodes[1].open("keeper")
+        try bench.nodes[1].create(keeper, "kept")
+        let subscriber = try bench.nodes[0].open("subscriber")
+        bench.nodes[0].send(subscriber) { $0.writeSMQ(.subscribe, text: "t") }
+        bench.pump()
+        #expect(try bench.nodes[0].frames(subscriber).isEmpty)
+        bench.tick(after: .milliseconds(200))
+        #expect(try bench.nodes[0].frames(subscriber).map(\.type) == [.suback])
+        #expect(bench.nodes[0].machine.linkStatistics.lateConfirmations == 1)
+        for _ in 0..<5 { bench.tick(after: .milliseconds(100)) }
+        #expect(bench.nodes[1].machine.linkStatistics.denied == 1)
+        // There is room again.
+        bench.nodes[1].detach(keeper.peer)
+        bench.tick(after: .milliseconds(25))
+        let publisher = try bench.nodes[1].open("publisher")
+        bench.publish(1, publisher, to: try bench.nodes[1].create(publisher, "t"), "x")
+        #expect(try bench.publishes(0, subscriber).map(\.3) == ["x"])
+        // The next is confirmed as ever.
+        bench.nodes[0].send(subscriber) { $0.writeSMQ(.unsubscribe, id: bench.nodes[0].machine.topics[0].id) }
+        bench.pump()
+        try bench.subscribe(0, subscriber, "t")
+    }
+
+    /// Who has unsubscribed meanwhile is not put in when there is room.
+    @Test func whatFoundNoPlaceAndEndedIsForgotten() throws {
+        var limits = SMQBrokerLimits()
+        limits.topics = 1
+        let bench = try LinkedBrokers(2, limits: limits)
+        let keeper = try bench.nodes[1].open("keeper")
+        try bench.nodes[1].create(keeper, "kept")
+        let subscriber = try bench.nodes[0].open("subscriber")
+        bench.nodes[0].send(subscriber) { $0.writeSMQ(.subscribe, text: "t") }
+        bench.pump()
+        bench.nodes[0].detach(subscriber.peer)
+        bench.pump()
+        bench.nodes[1].detach(keeper.peer)
+        bench.tick(after: .milliseconds(25))
+        #expect(bench.nodes[1].machine.topics.allSatisfy { $0.remoteSubscribers.isEmpty })
+    }
+
     @Test func aSubackWaitsForNoNodeLongerThan200Milliseconds() throws {
         let bench = try LinkedBrokers(2)
         let client = try bench.nodes[0].open("client")

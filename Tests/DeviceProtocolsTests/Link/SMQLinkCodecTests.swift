@@ -55,6 +55,33 @@ import Testing
         #expect(message == .hello(version: 1, id: 2, name: String(long.prefix(64))))
     }
 
+    /// A shortened address would be another one.
+    @Test(arguments: ["192.0.2.1:8080", "0.0.0.0:8080", "[2001:db8:1111:2222:3333:4444:5555:6666]:8080"])
+    func aLongNameKeepsItsAddress(_ address: String) throws {
+        for length in 1...120 {
+            let host = String(repeating: "h", count: length)
+            let name = try sent("\(host) \(address)")
+            #expect(name.utf8.count <= 64 && name.hasSuffix(" \(address)"))
+            #expect(name.hasPrefix(host.prefix(min(length, 63 - address.utf8.count))))
+        }
+    }
+
+    /// Where there is no place for the last word, or none before it.
+    @Test func aLongNameIsCutBetweenCharacters() throws {
+        let word = String(repeating: "w", count: 70)
+        #expect(try sent("kitchen \(word)") == "kitchen \(word.prefix(56))")
+        #expect(try sent(String(repeating: "é", count: 40)) == String(repeating: "é", count: 32))
+        #expect(try sent("x" + String(repeating: "é", count: 40)) == "x" + String(repeating: "é", count: 31))
+    }
+
+    private func sent(_ name: String) throws -> String {
+        var frame = ByteBuffer()
+        frame.writeSMQNode(.hello(version: 1, id: 2, name: name), channel: 300)
+        let data = try #require(frame.getSlice(at: 6, length: frame.readableBytes - 6))
+        guard case .hello(_, _, let name) = try SMQNodeMessage(data, channel: 300) else { throw Unexpected() }
+        return name
+    }
+
     @Test(arguments: [
         "", "01", "01 00 00 00", "04 00", "05 00 00 00 01 00 00 00 02 00 00 00", "07 01 02", "08", "0a 00 00 00 01",
     ])

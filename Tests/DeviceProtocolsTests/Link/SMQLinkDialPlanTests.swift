@@ -93,4 +93,29 @@ import Testing
         plan.ended(first, failure: nil, now: time(10))
         #expect(plan.takeDue(now: time(9000)).isEmpty)
     }
+
+    /// A node of ours beside the vendor's, at the same address with another port.
+    @Test func aNodeBesideTheVendorsIsDialled() {
+        var plan = plan([first, second])
+        #expect(plan.takeDue(now: time(0)) == [first, second])
+        plan.identified(first, .vendor("127.0.0.1"))
+        plan.linkUp(.vendor("127.0.0.1"))
+        plan.ended(second, failure: "refused", now: time(10))
+        #expect(plan.misses)
+        #expect(plan.entries.map(\.isUp) == [true, false])
+        #expect(plan.takeDue(now: time(2000)) == [second])
+        plan.identified(second, .node(7))
+        plan.linkUp(.node(7))
+        #expect(!plan.misses)
+        // Each goes by itself.
+        plan.ended(first, failure: nil, now: time(3000))
+        plan.linkDown(.vendor("127.0.0.1"), lasted: true, now: time(3000))
+        #expect(plan.entries.map(\.isUp) == [false, true])
+        plan.identified(first, .vendor("127.0.0.1"))
+        plan.linkUp(.vendor("127.0.0.1"))
+        plan.ended(second, failure: nil, now: time(4000))
+        plan.linkDown(.node(7), lasted: true, now: time(4000))
+        #expect(plan.entries.map(\.isUp) == [true, false])
+        #expect(plan.takeDue(now: time(6000)) == [second])
+    }
 }

@@ -44,8 +44,11 @@ final class BrokerBench {
 
     // MARK: Connections
 
-    func attach(framing: SMQFraming = .raw, address: String = "10.0.0.1", url: String = "/smq.lsp") throws -> PeerID {
-        let new = machine.attach(framing: framing, address: address, url: url, now: now)
+    func attach(
+        framing: SMQFraming = .raw, address: String = "10.0.0.1", url: String = "/smq.lsp", knowsGoodbye: Bool = true
+    ) throws -> PeerID {
+        let new = machine.attach(
+            framing: framing, address: address, url: url, knowsGoodbye: knowsGoodbye, now: now)
         let peer = try #require(new)
         framings[peer] = framing
         attached.append(peer)
@@ -54,9 +57,11 @@ final class BrokerBench {
     }
 
     /// A client whose session is open.
-    func open(_ uid: String, framing: SMQFraming = .raw, version: UInt8 = 1, maximumFrame: UInt16 = 0) throws -> Client
-    {
-        let peer = try attach(framing: framing)
+    func open(
+        _ uid: String, framing: SMQFraming = .raw, version: UInt8 = 1, maximumFrame: UInt16 = 0,
+        knowsGoodbye: Bool = true
+    ) throws -> Client {
+        let peer = try attach(framing: framing, knowsGoodbye: knowsGoodbye)
         _ = try frames(peer)
         connect(peer, uid: uid, version: version, maximumFrame: maximumFrame)
         return Client(peer: peer, etid: try accepted(peer))

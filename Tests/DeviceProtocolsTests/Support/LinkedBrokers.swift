@@ -47,6 +47,21 @@ final class LinkedBrokers {
         return links.count - 1
     }
 
+    /// Links a node to another, up to where the other is about to be told of its subscriptions.
+    ///
+    /// - Returns: the first one's end.
+    func linkUpToConfirmation(_ first: Int, _ second: Int) throws -> BrokerBench.PeerID {
+        let one = try nodes[first].attachLink("10.0.0.\(second)")
+        let other = try nodes[second].attachLink("10.0.0.\(first)")
+        links.append(Link(nodes: (first, second), ends: (one, other)))
+        for _ in 0..<10 where !nodes[first].machine.isUp(one) {
+            _ = move(first, one, second, other)
+            _ = move(second, other, first, one)
+        }
+        try #require(nodes[first].machine.isUp(one))
+        return one
+    }
+
     /// Lets everything arrive that is on its way.
     func pump() {
         var isBusy = true

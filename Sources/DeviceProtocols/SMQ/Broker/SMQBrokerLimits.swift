@@ -11,12 +11,12 @@ public struct SMQBrokerLimits: Sendable {
     public var topicsPerClient = 1_000
     /// Length of a topic's name in bytes; longer ones are denied.
     public var topicNameLength = 255
-    /// Largest frame accepted; a longer one closes the session.
+    /// Largest frame accepted, and what one would be that comes in pieces; a longer one closes the session.
     public var frameLength = SMQSize.maximumFrame
     /// Bytes waiting for one client; when it does not read and more come, it is dropped.
     public var queuedBytesPerClient = 4 << 20
-    /// Bytes waiting for all clients, with what was given to their sockets and not taken by the system yet; above it the
-    /// client with the longest queue is dropped.
+    /// Bytes waiting for all clients, with what was given to their sockets and not taken by the system yet, and messages in
+    /// pieces whose end has not come; above it the client with the longest queue is dropped.
     public var queuedBytes = 128 << 20
     /// Bytes waiting for one client from which its publishers are held back, ``stall`` at most.
     public var stallThreshold = 256 << 10
@@ -39,9 +39,12 @@ public struct SMQBrokerLimits: Sendable {
     /// Bytes waiting for one link; when the other node does not read and more come, the link is dropped. A blast brings
     /// 200 MB/s: with 8 MB a node that got no processor for 80 ms lost its link, in 1 of 12 blasts on a busy machine.
     public var queuedBytesPerLink = 32 << 20
-    /// As ``idleStalls``, for links: a node that hangs costs publishers 25 ms, once. With 40 ms a survivor's subscriber
-    /// waited up to 57 ms on a busy machine.
+    /// As ``idleStalls``, for links: nodes that hang cost a publisher 25 ms, however many they are. With 40 ms a survivor's
+    /// subscriber waited up to 57 ms on a busy machine. Clients that do not read cost a link as much, because everything
+    /// else from its node waits with it.
     public var idleStallsPerLink = 5
+    /// Time that gives back one of ``idleStallsPerLink``.
+    public var stallRecovery: Duration = .milliseconds(200)
     /// Clients of other nodes that can be answered; more make those forget that were silent longest.
     public var phantoms = 100_000
     /// How long a subscription waits at most until the other nodes have confirmed it.
@@ -53,7 +56,7 @@ public struct SMQBrokerLimits: Sendable {
     public var heldInputBytes = 1 << 20
     /// Bytes of answers to one client that wait for a confirmation; more are sent without.
     public var heldBytes = 64 << 10
-    /// Messages a second from one client, with a burst of one second; above it the client is read more slowly.
+    /// Messages and requests a second from one client, with a burst of one second; above it the client is read more slowly.
     public var messagesPerSecond: Int?
     /// Bytes a second from one client, with a burst of one second; above it the client is read more slowly.
     public var bytesPerSecond: Int?

@@ -99,7 +99,7 @@ public struct SMQLinkStatistics: Sendable {
     public var confirmed: UInt64 = 0
     /// Subscriptions that not all nodes confirmed in time.
     public var lateConfirmations: UInt64 = 0
-    /// Names of other nodes that found no place here.
+    /// Names of other nodes that found no place here. Their subscriptions are not confirmed.
     public var denied: UInt64 = 0
     /// Clients of other nodes that were forgotten to make room.
     public var forgottenPhantoms: UInt64 = 0
@@ -160,6 +160,10 @@ struct SMQBrokerLink {
     var remoteSubtopics: [UInt32: UInt32] = [:]
     /// The sub-topic of the publish that comes next.
     var pendingSubtopic: UInt32?
+    /// Subscriptions of the other node that found no place here, by its ids; tried again.
+    var denied: [UInt32: ByteBuffer] = [:]
+    /// Whether one did since the last request to confirm, which is not answered then.
+    var hasDenied = false
     var status: NodeStatus?
     var sent: UInt64 = 0
     var received: UInt64 = 0
@@ -181,7 +185,10 @@ struct Phantom {
 
 /// A subscription that other nodes have to confirm.
 struct Confirmation {
-    var topic: Int
+    /// One, or all of which a node was told when it was linked.
+    var topics: [Int]
+    /// Whether they are such topics: they then share one.
+    var isShared = false
     /// Who has not; one bit for each link.
     var links: UInt64
     var deadline: MonotonicTime

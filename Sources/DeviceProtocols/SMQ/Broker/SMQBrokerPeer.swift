@@ -39,12 +39,14 @@ struct SMQBrokerPeer {
     /// Bytes of earlier output that the socket has not taken yet.
     var handedOver = 0
     /// What the client costs in memory.
-    var waitingBytes: Int { output.readableBytes + handedOver }
+    var waitingBytes: Int { output.readableBytes + handedOver + fragments.readableBytes }
     var isDirty = false
     /// The beginning of a frame whose end has not come.
     var partial = ByteBuffer()
     /// The client's information text, while the authenticate hook still thinks and somebody follows sessions.
     var information = ""
+    /// Whether what the authenticate hook decides by has changed since it was asked.
+    var hasChanged = false
     /// What was sent while the authenticate hook still thinks.
     var early = ByteBuffer()
     /// Whether it is a client of the program itself, about which nobody is asked.
@@ -87,9 +89,27 @@ struct SMQBrokerPeer {
 
     /// When to ask the client to find another node.
     var leavesAt = MonotonicTime.distantFuture
+    /// Whether it takes a Disconnect for a request to go elsewhere, as this package's client does.
+    var knowsGoodbye = true
 
-    /// Waits in which the client took next to nothing, since it last took its whole queue or enough of it.
+    /// Waits in which the client took next to nothing, since it last took its whole queue or enough of it; those of links
+    /// for a client count in `linkWaits`.
     var idleWaits = 0
+    /// Waits of links in which the client took next to nothing, since it last took enough of its queue, or its whole
+    /// queue and a second has passed.
+    var linkWaits = 0
+    var lastLinkWait = MonotonicTime.zero
+    var hasTakenSince = false
+    /// Whether it is known to read: a client from which a link went on at its pace, a link that took anything, and none
+    /// of which a later wait was in vain.
+    var isReading = false
+    /// Bytes that the socket took so far, and had taken when a wait for a link was last in vain.
+    var taken = 0
+    var takenBefore = 0
+    /// As a publisher: waits in vain on links, or a link's on clients. Time gives them back.
+    var patience = StallPatience()
+    /// Waits of the present one so far.
+    var waits = 0
     var waitingPublishers: [SMQBrokerStateMachine.PeerID] = []
     /// The receiver for which this client is held back.
     var waitsFor: SMQBrokerStateMachine.PeerID?
@@ -102,6 +122,26 @@ struct SMQBrokerPeer {
     var hasRateCredit = false
     /// Whether it has used more than its rate allows, so that only time ends its pause.
     var isInDebt: Bool { messageCredit < 0 || byteCredit < 0 }
+}
+
+/// Waits in vain that somebody has spent of what they may in a while.
+struct StallPatience {
+    private(set) var spent = 0
+    private var since = MonotonicTime.zero
+
+    /// Gives one back for each interval that has passed.
+    mutating func recover(now: MonotonicTime, every interval: Duration) {
+        while spent > 0, since + interval <= now {
+            spent -= 1
+            since = since + interval
+        }
+        if spent == 0 { since = now }
+    }
+
+    mutating func spend() { spent += 1 }
+
+    /// Waits that have shown not to be in vain.
+    mutating func giveBack(_ count: Int) { spent = max(0, spent - count) }
 }
 
 /// Answers to a client: a suback that waits for other nodes, and what must not overtake it.

@@ -11,8 +11,7 @@ extension SMQBrokerStateMachine {
     mutating func announce(_ topic: Int, now: MonotonicTime) {
         guard activeLinks != 0, !topics[topic].isLocal else { return }
         var asked: UInt64 = 0
-        repeat { lastRequest &+= 1 } while lastRequest == 0 || confirmations[lastRequest] != nil
-        let request = lastRequest
+        let request = freshRequest()
         for index in links.indices where links[index].isActive {
             announce(topic, to: index)
             guard links[index].isOurs else { continue }
@@ -22,7 +21,41 @@ extension SMQBrokerStateMachine {
         }
         guard asked != 0 else { return }
         topics[topic].confirmation = request
-        confirmations[request] = Confirmation(topic: topic, links: asked, deadline: now + limits.confirmation)
+        confirmations[request] = Confirmation(topics: [topic], links: asked, deadline: now + limits.confirmation)
+    }
+
+    /// Tells a node that was linked just now of all topics with subscribers, and asks it to confirm. Until it has, those
+    /// who subscribe to one of them wait for it too.
+    mutating func announceAll(to index: Int, now: MonotonicTime) {
+        let slot = links[index].slot
+        let isAsked = links[index].isOurs
+        var requests: Set<UInt32> = []
+        var new: [Int] = []
+        for topic in topics.indices where !topics[topic].subscribers.isEmpty && !topics[topic].isLocal {
+            announce(topic, to: index)
+            guard isAsked else { continue }
+            let request = topics[topic].confirmation
+            if request == 0 { new.append(topic) } else { requests.insert(request) }
+        }
+        guard peers[slot].phase == .link else { return }
+        if !new.isEmpty {
+            let request = freshRequest()
+            for topic in new { topics[topic].confirmation = request }
+            confirmations[request] = Confirmation(
+                topics: new, isShared: true, links: 0, deadline: now + limits.confirmation)
+            requests.insert(request)
+        }
+        let channel = links[index].machine.node.peer
+        for request in requests {
+            // Others may wait for it already; it waits no longer than they do.
+            confirmations[request]?.links |= 1 << UInt64(index)
+            queue(to: slot) { $0.writeSMQNode(.confirm(request), channel: channel) }
+        }
+    }
+
+    private mutating func freshRequest() -> UInt32 {
+        repeat { lastRequest &+= 1 } while lastRequest == 0 || confirmations[lastRequest] != nil
+        return lastRequest
     }
 
     /// Tells one node that a topic has subscribers. Once: the vendor's node ends a link that says it twice.
@@ -45,7 +78,10 @@ extension SMQBrokerStateMachine {
             let channel = links[index].machine.smq.peer
             queue(to: links[index].slot) { $0.writeSMQLink(.unsubscribe, channel: channel, id: id) }
         }
-        if topics[topic].confirmation != 0 { confirm(topics[topic].confirmation, links: .max, isLate: nil) }
+        let request = topics[topic].confirmation
+        topics[topic].confirmation = 0
+        // One that other topics share goes on.
+        if request != 0, confirmations[request]?.isShared != true { confirm(request, links: .max, isLate: nil) }
     }
 
     // MARK: Confirmations
@@ -62,10 +98,12 @@ extension SMQBrokerStateMachine {
             return
         }
         confirmations.remove(at: index)
-        topics[confirmation.topic].confirmation = 0
+        for topic in confirmation.topics where topics[topic].confirmation == request { topics[topic].confirmation = 0 }
+        // Of the topics of a new link only those count for which somebody waited.
+        let count = UInt64(confirmation.isShared ? confirmation.waiting.count : 1)
         switch isLate {
-        case true?: linkStatistics.lateConfirmations += 1
-        case false?: linkStatistics.confirmed += 1
+        case true?: linkStatistics.lateConfirmations += count
+        case false?: linkStatistics.confirmed += count
         case nil: break
         }
         for peer in confirmation.waiting { if let slot = slot(of: peer) { sendHeld(slot) } }

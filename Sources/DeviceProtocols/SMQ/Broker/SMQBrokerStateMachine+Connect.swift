@@ -7,6 +7,8 @@ extension SMQBrokerStateMachine {
         guard let slot = slot(of: id), peers[slot].phase == .authenticating, let uid = peers[slot].uid else { return }
         defer { settle() }
         switch decision {
+        case .accept where peers[slot].hasChanged, .acceptOwn where peers[slot].hasChanged:
+            refuse(slot, .unavailable, Self.changed, .refused)
         case .accept, .acceptOwn:
             peers[slot].isOwn = decision == .acceptOwn
             accept(slot, uid: uid, information: peers[slot].information)

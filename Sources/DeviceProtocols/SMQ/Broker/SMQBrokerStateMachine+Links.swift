@@ -100,6 +100,7 @@ extension SMQBrokerStateMachine {
             }
         }
         settle()
+        retryDenied()
         expireConfirmations(now: now)
         if lastStatus + cluster.statusInterval <= now {
             lastStatus = now
@@ -141,6 +142,7 @@ extension SMQBrokerStateMachine {
             if case .phantom(let phantom) = remote { removePhantom(phantom) }
         }
         links[index].remote = [:]
+        links[index].denied = [:]
         links[index].remoteSubtopics = [:]
         links[index].isInUse = false
     }
@@ -213,9 +215,7 @@ extension SMQBrokerStateMachine {
         activeLinks |= 1 << UInt64(index)
         linkStatistics.established += 1
         actions.append(.linkUp(id(slot)))
-        for topic in topics.indices where !topics[topic].subscribers.isEmpty && !topics[topic].isLocal {
-            announce(topic, to: index)
-        }
+        announceAll(to: index, now: now)
     }
 
     mutating func receiveNodeMessage(_ index: Int, _ message: SMQNodeMessage) {
@@ -239,6 +239,11 @@ extension SMQBrokerStateMachine {
             queue(to: slot) { machine.open(.smq, into: &$0) }
         case .status(let status): links[index].status = status
         case .confirm(let request):
+            // What found no place here is not known here; the other node then waits as for one that hangs.
+            guard !links[index].hasDenied else {
+                links[index].hasDenied = false
+                return
+            }
             let channel = links[index].machine.node.peer
             queue(to: slot) { $0.writeSMQNode(.confirmed(request), channel: channel) }
         case .confirmed(let request): confirm(request, links: 1 << UInt64(index), isLate: false)

@@ -97,31 +97,6 @@ extension SMQBrokerStateMachine {
         if after > limits.stallThreshold { stall(publisher, for: receiver) }
     }
 
-    /// The receiver for which a client is held back.
-    public func receiver(holding publisher: PeerID) -> PeerID? { slot(of: publisher).flatMap { peers[$0].waitsFor } }
-
-    /// A publisher's wait is over; says whether to wait as long again.
-    ///
-    /// A receiver that took a quarter of ``SMQBrokerLimits/stallThreshold`` meanwhile is fast enough: the publisher goes
-    /// at its pace. One that took less may only have had no processor for a moment; it is waited for a few times.
-    ///
-    /// - Parameter written: what the receiver's socket took during the wait, in bytes.
-    public mutating func continuesStall(_ publisher: PeerID, written: Int) -> Bool {
-        guard let waiting = slot(of: publisher) else { return false }
-        guard let receiver = peers[waiting].waitsFor.flatMap({ slot(of: $0) }), peers[receiver].phase.isAlive,
-            peers[receiver].output.readableBytes > limits.stallThreshold / 2
-        else {
-            peers[waiting].waitsFor = nil
-            return false
-        }
-        peers[receiver].idleWaits = written >= limits.stallThreshold / 4 ? 0 : peers[receiver].idleWaits + 1
-        guard peers[receiver].idleWaits < idleStalls(receiver) else {
-            peers[waiting].waitsFor = nil
-            return false
-        }
-        return true
-    }
-
     /// Appends raw frames one by one, each in the receiver's framing and within its largest frame.
     private mutating func appendEach(_ frames: UnsafeRawBufferPointer, to receiver: Int) -> Int {
         let limit = peers[receiver].maximumFrame
@@ -145,22 +120,5 @@ extension SMQBrokerStateMachine {
             }
         }
         return delivered
-    }
-
-    /// Holds a publisher back for a receiver whose queue grows, unless waiting for that one has shown to be useless: then
-    /// it fills its queue and is dropped.
-    mutating func stall(_ publisher: Int, for receiver: Int) {
-        guard publisher != receiver, peers[publisher].phase == .open || peers[publisher].phase == .link,
-            peers[receiver].phase.isAlive, peers[publisher].waitsFor == nil,
-            peers[receiver].idleWaits < idleStalls(receiver)
-        else { return }
-        peers[receiver].waitingPublishers.append(id(publisher))
-        peers[publisher].waitsFor = id(receiver)
-        statistics.stalls += 1
-        actions.append(.pause(id(publisher), limits.stall))
-    }
-
-    private func idleStalls(_ receiver: Int) -> Int {
-        peers[receiver].phase == .link ? limits.idleStallsPerLink : limits.idleStalls
     }
 }

@@ -38,7 +38,7 @@ extension SMQBrokerStateMachine {
         // It could not be heard meanwhile.
         peers[slot].lastReceived = now
         peers[slot].pingSent = nil
-        let before = statistics.messagesReceived
+        let before = chargedFrames
         conclude(slot, question, isPermitted)
         settle()
         while peers[slot].phase == .open, peers[slot].question == nil, let piece = peers[slot].heldInput?.popFirst() {
@@ -47,7 +47,7 @@ extension SMQBrokerStateMachine {
             settle()
         }
         if peers[slot].heldInput?.isEmpty == true { peers[slot].heldInput = nil }
-        limitRate(slot, messages: statistics.messagesReceived &- before, bytes: 0, now: now)
+        limitRate(slot, frames: chargedFrames &- before, bytes: 0, now: now)
         if peers[slot].question == nil { actions.append(.answered(id)) }
     }
 

@@ -10,11 +10,11 @@ extension SMQBrokerStateMachine {
         peers[slot].lastReceived = now
         peers[slot].pingSent = nil
         statistics.bytesReceived &+= UInt64(truncatingIfNeeded: bytes.readableBytes)
-        let before = statistics.messagesReceived
+        let before = chargedFrames
         guard peers[slot].phase != .link else { return receiveOverLink(slot, bytes, now: now) }
         if peers[slot].question == nil { take(slot, bytes) } else { hold(slot, bytes) }
         settle()
-        limitRate(slot, messages: statistics.messagesReceived &- before, bytes: bytes.readableBytes, now: now)
+        limitRate(slot, frames: chargedFrames &- before, bytes: bytes.readableBytes, now: now)
     }
 
     mutating func take(_ slot: Int, _ bytes: ByteBuffer) {
@@ -189,6 +189,11 @@ extension SMQBrokerStateMachine {
             throw .unexpected(frame.type)
         }
         switch frame {
+        // A publish is counted where it is routed, a piece of one where it is kept.
+        case .publish, .fragment, .pong, .disconnect: break
+        default: requestsReceived &+= 1
+        }
+        switch frame {
         case .request(.create, let name): attempt(slot, .create(name))
         case .request(.subscribe, let name): attempt(slot, .subscribe(name))
         case .request(.createsub, let name): attempt(slot, .createSubtopic(name))
@@ -212,17 +217,27 @@ extension SMQBrokerStateMachine {
         _ slot: Int, _ destination: UInt32, _ subtopic: UInt32, _ payload: ByteBuffer
     ) throws(SMQProtocolError) {
         let total = peers[slot].fragments.readableBytes + payload.readableBytes
-        guard total <= SMQSize.maximumFragmentedPayload else { throw .fragmentsTooLong(total) }
-        peers[slot].fragments.writeImmutableBuffer(payload)
-        guard destination != 0 else { return }
+        let limit = min(SMQSize.maximumFragmentedPayload, limits.frameLength - SMQSize.publishHeader)
+        guard total <= limit else { throw .fragmentsTooLong(total) }
+        guard destination != 0 else {
+            requestsReceived &+= 1
+            peers[slot].fragments.writeImmutableBuffer(payload)
+            queuedBytes += payload.readableBytes
+            return limitMemory()
+        }
         var whole = ByteBuffer()
         swap(&whole, &peers[slot].fragments)
+        queuedBytes -= whole.readableBytes
+        whole.writeImmutableBuffer(payload)
         publish(slot, to: destination, subtopic: subtopic, payload: whole)
     }
 
     // MARK: Rate
 
-    mutating func limitRate(_ slot: Int, messages: UInt64, bytes: Int, now: MonotonicTime) {
+    /// What counts for a client's rate so far: messages, their pieces, and everything that it asks for.
+    var chargedFrames: UInt64 { statistics.messagesReceived &+ requestsReceived }
+
+    mutating func limitRate(_ slot: Int, frames: UInt64, bytes: Int, now: MonotonicTime) {
         guard limits.messagesPerSecond != nil || limits.bytesPerSecond != nil, peers[slot].phase.isAlive else { return }
         let elapsed = Double((now - peers[slot].rateTime).wholeNanoseconds) / 1e9
         peers[slot].rateTime = now
@@ -235,7 +250,7 @@ extension SMQBrokerStateMachine {
         }
         var messageCredit = peers[slot].messageCredit
         var byteCredit = peers[slot].byteCredit
-        spend(&messageCredit, Double(messages), limits.messagesPerSecond)
+        spend(&messageCredit, Double(frames), limits.messagesPerSecond)
         spend(&byteCredit, Double(bytes), limits.bytesPerSecond)
         peers[slot].messageCredit = messageCredit
         peers[slot].byteCredit = byteCredit

@@ -8,8 +8,30 @@ extension SMQBrokerStateMachine {
     mutating func subscribeRemote(_ index: Int, _ id: UInt32, _ name: ByteBuffer) {
         guard let topic = topicForLink(index, name) else {
             linkStatistics.denied += 1
+            links[index].hasDenied = true
+            // Own bytes: a slice would keep the whole read alive.
+            if links[index].denied.count < Self.maximumDenied {
+                links[index].denied[id] = ByteBuffer(bytes: name.readableBytesView)
+            }
             return
         }
+        add(topic, of: index, id)
+    }
+
+    /// Names of one link that are kept to be tried again.
+    private static let maximumDenied = 1000
+
+    /// Finds places for subscriptions that had none.
+    mutating func retryDenied() {
+        for index in links.indices where !links[index].denied.isEmpty && links[index].isActive {
+            for (id, name) in links[index].denied where topicsByName[name] != nil || hasRoomForTopic() {
+                links[index].denied[id] = nil
+                if let topic = topicForLink(index, name) { add(topic, of: index, id) }
+            }
+        }
+    }
+
+    private mutating func add(_ topic: Int, of index: Int, _ id: UInt32) {
         if case .phantom(let phantom)? = links[index].remote[id] { removePhantom(phantom) }
         links[index].remote[id] = .topic(topic)
         topics[topic].remoteSubscribers.removeAll { $0.link == index }
@@ -17,6 +39,7 @@ extension SMQBrokerStateMachine {
     }
 
     mutating func unsubscribeRemote(_ index: Int, _ id: UInt32) {
+        links[index].denied[id] = nil
         guard case .topic(let topic)? = links[index].remote[id] else { return }
         links[index].remote[id] = nil
         let slot = links[index].slot

@@ -226,6 +226,17 @@ extension SMQBrokerStateMachine {
         return nil
     }
 
+    /// Whether a new topic would find a place.
+    mutating func hasRoomForTopic() -> Bool {
+        if topics.count < limits.topics { return true }
+        while let topic = unusedTopics.first {
+            if topics[topic].references == 0 { return true }
+            topics[topic].isListedUnused = false
+            unusedTopics.removeFirst()
+        }
+        return false
+    }
+
     private mutating func takeUnusedSubtopic() -> Int? {
         while let subtopic = unusedSubtopics.popFirst() {
             subtopics[subtopic].isListedUnused = false

@@ -104,6 +104,8 @@ public struct SMQBrokerStateMachine {
     var subtopicIDs: [UInt32: Int] = [:]
     var peersByUID: [ByteBuffer: Int] = [:]
     var queuedBytes = 0
+    /// Frames of clients that are no publishes and cost as much.
+    var requestsReceived: UInt64 = 0
     /// Clients whose session is open.
     var sessions = 0
     /// Whether clients are asked to leave and new ones are not taken.
@@ -171,9 +173,11 @@ public struct SMQBrokerStateMachine {
     ///
     /// Who it is, and so whether the limit on clients lets it in, is known at its connect.
     ///
+    /// - Parameter knowsGoodbye: whether the client goes to another node when it gets a Disconnect. The vendor's page
+    ///   never connects again after one, and the vendor's LED program ends: for those the connection just ends.
     /// - Returns: nil when there are as many connections as allowed; then close it.
     public mutating func attach(
-        framing: SMQFraming, address: String, url: String = "", now: MonotonicTime
+        framing: SMQFraming, address: String, url: String = "", knowsGoodbye: Bool = true, now: MonotonicTime
     ) -> PeerID? {
         guard !isDraining else {
             statistics.refusedWhileDraining += 1
@@ -189,6 +193,7 @@ public struct SMQBrokerStateMachine {
         peers[slot].framing = framing
         peers[slot].address = address
         peers[slot].url = url
+        peers[slot].knowsGoodbye = knowsGoodbye
         peers[slot].seed = randomID()
         peers[slot].lastReceived = now
         peers[slot].rateTime = now
@@ -213,10 +218,16 @@ public struct SMQBrokerStateMachine {
         freeSlots.append(slot)
     }
 
-    /// Ends every session with a reason for the clients.
+    /// Ends every session, with a reason for the clients that go elsewhere then.
     public mutating func shutDown(reason: String) {
         for slot in peers.indices where peers[slot].phase.isAlive {
-            if peers[slot].phase == .link { closeLink(slot, .shutdown) } else { end(slot, .shutdown, text: reason) }
+            if peers[slot].phase == .link {
+                closeLink(slot, .shutdown)
+            } else if peers[slot].knowsGoodbye {
+                end(slot, .shutdown, text: reason)
+            } else {
+                close(slot, .shutdown)
+            }
         }
         settle()
     }
@@ -287,7 +298,10 @@ public struct SMQBrokerStateMachine {
         swap(&taken, &peers[slot].output)
         if peers[slot].phase.isAlive { peers[slot].handedOver += taken.readableBytes }
         peers[slot].idleWaits = 0
+        peers[slot].hasTakenSince = true
+        if peers[slot].phase == .link { peers[slot].isReading = true }
         if !peers[slot].waitingPublishers.isEmpty {
+            noteReading(slot)
             resumePublishers(waitingFor: slot)
         }
         return taken
@@ -299,6 +313,7 @@ public struct SMQBrokerStateMachine {
         guard let slot = slot(of: id) else { return }
         let taken = min(count, peers[slot].handedOver)
         peers[slot].handedOver -= taken
+        peers[slot].taken &+= taken
         queuedBytes -= taken
     }
 
@@ -339,11 +354,17 @@ public struct SMQBrokerStateMachine {
         let isLink = peers[slot].phase == .link
         if peers[slot].output.readableBytes > (isLink ? limits.queuedBytesPerLink : limits.queuedBytesPerClient) {
             abandon(slot, .slowConsumer)
-        } else if queuedBytes > limits.queuedBytes {
-            let alive = peers.indices.filter { peers[$0].phase.isAlive }
-            let longest = alive.max { peers[$0].waitingBytes < peers[$1].waitingBytes }
-            if let longest { abandon(longest, .queueMemory) }
+        } else {
+            limitMemory()
         }
+    }
+
+    /// Drops the client with the longest queue when all together are too long.
+    mutating func limitMemory() {
+        guard queuedBytes > limits.queuedBytes else { return }
+        let alive = peers.indices.filter { peers[$0].phase.isAlive }
+        let longest = alive.max { peers[$0].waitingBytes < peers[$1].waitingBytes }
+        if let longest { abandon(longest, .queueMemory) }
     }
 
     /// Ends a session with a Disconnect frame.
@@ -401,6 +422,7 @@ public struct SMQBrokerStateMachine {
     private mutating func giveBack(_ slot: Int) {
         queuedBytes -= peers[slot].waitingBytes
         peers[slot].handedOver = 0
+        peers[slot].fragments = ByteBuffer()
         if peers[slot].phase == .open { sessions -= 1 }
     }
 
@@ -425,8 +447,8 @@ public struct SMQBrokerStateMachine {
 
     private mutating func resumePublishers(waitingFor slot: Int) {
         for publisher in peers[slot].waitingPublishers {
-            // Who was too fast waits for its rate and not only for this receiver.
-            guard let waiting = self.slot(of: publisher) else { continue }
+            // It may wait for another receiver by now. Who was too fast waits for its rate and not only for this one.
+            guard let waiting = self.slot(of: publisher), peers[waiting].waitsFor == id(slot) else { continue }
             peers[waiting].waitsFor = nil
             if !peers[waiting].isInDebt { actions.append(.resume(publisher)) }
         }

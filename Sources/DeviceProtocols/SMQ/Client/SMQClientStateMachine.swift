@@ -108,7 +108,7 @@ public struct SMQClientStateMachine: Sendable {
         let version = configuration.wantsHTTPResponse ? "1.1" : "1.0"
         var request = "GET \(configuration.path) HTTP/\(version)\r\nHost: \(configuration.host)\r\nSimpleMQ: 1\r\n"
         if configuration.wantsHTTPResponse { request += "SendSmqHttpResponse: true\r\n" }
-        request += "User-Agent: DeviceSDK\r\n\r\n"
+        request += "User-Agent: \(SMQGoodbye.userAgent)\r\n\r\n"
         output.writeString(request)
     }
 

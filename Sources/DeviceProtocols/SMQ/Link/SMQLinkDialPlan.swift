@@ -107,12 +107,25 @@ public struct SMQLinkDialPlan: Sendable {
     }
 
     private func leads(_ endpoint: Endpoint, to identity: SMQNodeIdentity) -> Bool {
-        endpoints[endpoint]?.identity == identity || identity == .vendor(endpoint.address.description)
+        guard let known = endpoints[endpoint]?.identity else {
+            return identity == .vendor(endpoint.address.description) && isOnlyCandidate(endpoint)
+        }
+        return known == identity
     }
 
     private func isUp(_ endpoint: Endpoint, _ state: State) -> Bool {
-        if let identity = state.identity, up[identity] != nil { return true }
-        // The vendor's nodes are told apart by their address, so there is one at each.
-        return up[.vendor(endpoint.address.description)] != nil
+        if let identity = state.identity { return up[identity] != nil }
+        // The vendor's nodes are told apart by their address, so there is one at each. Where more than one endpoint could
+        // be its, somebody else is at the others.
+        return up[.vendor(endpoint.address.description)] != nil && isOnlyCandidate(endpoint)
+    }
+
+    /// Whether no other endpoint of the same address may be the vendor's node.
+    private func isOnlyCandidate(_ endpoint: Endpoint) -> Bool {
+        !endpoints.contains { other, state in
+            guard other != endpoint, other.address == endpoint.address else { return false }
+            if case .node? = state.identity { return false }
+            return true
+        }
     }
 }

@@ -15,8 +15,24 @@ public enum SMQNodeMessage: Equatable, Sendable {
 
     /// The version of the channel that is spoken here.
     public static let version: UInt8 = 1
-    /// The longest name, in bytes; longer ones are cut.
+    /// The longest name, in bytes; longer ones are cut, before their last word where they have several: a shortened
+    /// address would be another one.
     public static let maximumName = 64
+
+    /// A name as it is sent.
+    static func shortened(_ name: String) -> String {
+        guard name.utf8.count > maximumName else { return name }
+        let tail = name.lastIndex(of: " ").map { name[$0...] } ?? ""
+        guard tail.utf8.count > 1, tail.utf8.count < maximumName else { return cut(name[...], maximumName) }
+        return cut(name[..<tail.startIndex], maximumName - tail.utf8.count) + tail
+    }
+
+    /// A name's beginning, in whole characters.
+    private static func cut(_ name: Substring, _ count: Int) -> String {
+        var end = name.utf8.index(name.startIndex, offsetBy: count, limitedBy: name.endIndex) ?? name.endIndex
+        while end > name.startIndex, String.Index(end, within: name) == nil { end = name.utf8.index(before: end) }
+        return String(name[..<end])
+    }
 
     /// Reads a frame's data. Fields that a later version has added at the end are passed over.
     public init(_ data: ByteBuffer, channel: UInt16) throws(SMQLinkError) {
@@ -57,7 +73,7 @@ extension ByteBuffer {
     public mutating func writeSMQNode(_ message: SMQNodeMessage, channel: UInt16) {
         switch message {
         case .hello(let version, let id, let name):
-            let name = name.utf8.prefix(SMQNodeMessage.maximumName)
+            let name = SMQNodeMessage.shortened(name).utf8
             writeSMQLinkHead(channel, dataLength: 11 + name.count)
             writeMultipleIntegers(UInt8(1), version, id, UInt8(truncatingIfNeeded: name.count))
             writeBytes(name)
