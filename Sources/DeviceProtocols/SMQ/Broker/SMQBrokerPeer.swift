@@ -100,6 +100,8 @@ struct SMQBrokerPeer {
     var linkWaits = 0
     var lastLinkWait = MonotonicTime.zero
     var hasTakenSince = false
+    /// As a link, waits of clients in which nothing was taken at all, since it took something.
+    var vainWaits = 0
     /// Whether it is known to read: a client from which a link went on at its pace, a link that took anything, and none
     /// of which a later wait was in vain.
     var isReading = false
@@ -108,6 +110,8 @@ struct SMQBrokerPeer {
     var takenBefore = 0
     /// As a publisher: waits in vain on links, or a link's on clients. Time gives them back.
     var patience = StallPatience()
+    /// As a link, when it last waited for a client for which it has no patience left, to see how it reads now.
+    var lastProbe = MonotonicTime.zero
     /// Waits of the present one so far.
     var waits = 0
     var waitingPublishers: [SMQBrokerStateMachine.PeerID] = []
@@ -138,7 +142,7 @@ struct StallPatience {
         if spent == 0 { since = now }
     }
 
-    mutating func spend() { spent += 1 }
+    mutating func spend(of limit: Int) { spent = min(spent + 1, limit) }
 
     /// Waits that have shown not to be in vain.
     mutating func giveBack(_ count: Int) { spent = max(0, spent - count) }

@@ -61,29 +61,38 @@ extension SMQBrokerStateMachine {
     }
 
     private mutating func mayWait(_ publisher: Int, for receiver: Int) -> Bool {
-        let isLink = peers[publisher].phase == .link
-        if isLink {
-            guard mayLinkWait(for: receiver, now: peers[publisher].lastReceived) else { return false }
-        } else {
-            let isForLink = peers[receiver].phase == .link
-            guard peers[receiver].idleWaits < (isForLink ? limits.idleStallsPerLink : limits.idleStalls) else {
-                return false
-            }
-            guard isForLink else { return true }
+        if peers[publisher].phase == .link { return mayLinkWait(publisher, for: receiver) }
+        let isForLink = peers[receiver].phase == .link
+        guard peers[receiver].idleWaits < (isForLink ? limits.idleStallsPerLink : limits.idleStalls) else {
+            return false
         }
+        guard isForLink else { return true }
+        return hasPatience(publisher) || peers[receiver].isReading
+    }
+
+    private mutating func hasPatience(_ publisher: Int) -> Bool {
         peers[publisher].patience.recover(now: peers[publisher].lastReceived, every: limits.stallRecovery)
-        return peers[publisher].patience.spent < limits.idleStallsPerLink || peers[receiver].isReading
+        return peers[publisher].patience.spent < limits.idleStallsPerLink
     }
 
     // MARK: Links that wait for clients
 
-    private mutating func mayLinkWait(for receiver: Int, now: MonotonicTime) -> Bool {
+    private mutating func mayLinkWait(_ link: Int, for receiver: Int) -> Bool {
+        let now = peers[link].lastReceived
         // Taking the whole queue now and then is reading slowly.
         if peers[receiver].hasTakenSince, peers[receiver].lastLinkWait + .seconds(1) <= now {
             peers[receiver].linkWaits = 0
         }
-        return peers[receiver].linkWaits < limits.idleStallsPerLink
+        if peers[receiver].linkWaits < limits.idleStallsPerLink, hasPatience(link) || peers[receiver].isReading {
+            return true
+        }
+        // Who had no processor for a while shows now that it reads fast; one wait in a while is enough for that.
+        guard peers[receiver].hasTakenSince, peers[link].lastProbe + Self.probeInterval <= now else { return false }
+        peers[link].lastProbe = now
+        return true
     }
+
+    private static let probeInterval = Duration.milliseconds(50)
 
     private mutating func linkGoesOnWaiting(_ link: Int, for receiver: Int, isFast: Bool) -> Bool {
         guard !isFast else {
@@ -91,10 +100,10 @@ extension SMQBrokerStateMachine {
             return true
         }
         peers[receiver].isReading = false
-        peers[receiver].linkWaits += 1
+        peers[receiver].linkWaits = min(peers[receiver].linkWaits + 1, limits.idleStallsPerLink)
         peers[receiver].lastLinkWait = peers[link].lastReceived
         peers[receiver].hasTakenSince = false
-        peers[link].patience.spend()
+        peers[link].patience.spend(of: limits.idleStallsPerLink)
         return peers[receiver].linkWaits < limits.idleStallsPerLink
             && peers[link].patience.spent < limits.idleStallsPerLink
     }
@@ -115,14 +124,26 @@ extension SMQBrokerStateMachine {
         guard peers[receiver].phase == .link else { return peers[receiver].idleWaits < limits.idleStalls }
         // A network may be slow; a node hangs when nothing is taken at all.
         if written > 0 {
-            peers[receiver].isReading = true
+            noteProgress(ofLink: receiver)
         } else {
             peers[receiver].isReading = false
-            peers[publisher].patience.spend()
+            peers[receiver].vainWaits += 1
+            peers[publisher].patience.spend(of: limits.idleStallsPerLink)
             noteLinksThatHang()
         }
         return peers[receiver].idleWaits < limits.idleStallsPerLink
             && (written > 0 || peers[publisher].patience.spent < limits.idleStallsPerLink)
+    }
+
+    /// A link takes something: it had no processor for a while and did not hang, so that the waits were not in vain.
+    mutating func noteProgress(ofLink link: Int) {
+        peers[link].isReading = true
+        guard peers[link].vainWaits > 0 else { return }
+        for publisher in peers[link].waitingPublishers {
+            guard let slot = slot(of: publisher) else { continue }
+            peers[slot].patience.giveBack(peers[link].vainWaits)
+        }
+        peers[link].vainWaits = 0
     }
 
     /// A wait for one link was one for all: those that are full too, and took nothing since the last, hang as well.

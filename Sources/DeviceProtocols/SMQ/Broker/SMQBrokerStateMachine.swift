@@ -299,7 +299,7 @@ public struct SMQBrokerStateMachine {
         if peers[slot].phase.isAlive { peers[slot].handedOver += taken.readableBytes }
         peers[slot].idleWaits = 0
         peers[slot].hasTakenSince = true
-        if peers[slot].phase == .link { peers[slot].isReading = true }
+        if peers[slot].phase == .link { noteProgress(ofLink: slot) }
         if !peers[slot].waitingPublishers.isEmpty {
             noteReading(slot)
             resumePublishers(waitingFor: slot)
