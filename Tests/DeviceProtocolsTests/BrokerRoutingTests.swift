@@ -245,4 +245,16 @@ import Testing
         #expect(bench.closed[ours.peer] == .shutdown && bench.closed[late.peer] == .shutdown)
         #expect(bench.machine.clientCount == 0 && bench.machine.queuedByteCount == 0)
     }
+
+    /// A client that was silent for a while, or whose account has changed, is to come back.
+    @Test func whoIsSentAwayForAWhileIsNotToldGoodbyeEither() throws {
+        let bench = BrokerBench()
+        let ours = try bench.open("ours-1")
+        let others = try bench.open("others-1", knowsGoodbye: false)
+        bench.machine.review { _ in false }
+        bench.settle()
+        #expect(try bench.frames(ours).count == 1)
+        #expect(try bench.frames(others) == [])
+        #expect(bench.closed[ours.peer] == .refused && bench.closed[others.peer] == .refused)
+    }
 }

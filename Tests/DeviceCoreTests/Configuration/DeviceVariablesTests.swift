@@ -5,7 +5,8 @@ import Testing
 /// An environment is shared by the programs: each has to know the variables of all, or it takes another's for a mistake.
 @Suite struct DeviceVariablesTests {
     @Test func everyFlagOfEveryProgramIsKnown() throws {
-        let sources = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../../Sources").standardized
+        let sources = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../../Sources")
+            .standardized
         var flags: Set<String> = []
         for program in ["LEDDemo/LEDDemo", "LoRaGateway/LoRaGateway", "smq-broker/SMQBroker", "device-fleet/Fleet"] {
             let text = try String(contentsOf: sources.appending(path: program + "Command.swift"), encoding: .utf8)

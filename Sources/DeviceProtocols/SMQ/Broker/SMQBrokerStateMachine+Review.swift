@@ -9,7 +9,7 @@ extension SMQBrokerStateMachine {
         for slot in peers.indices where !peers[slot].isLink {
             guard let uid = peers[slot].uid, !isUnchanged(uid) else { continue }
             switch peers[slot].phase {
-            case .open: end(slot, .refused, text: Self.changed)
+            case .open: dismiss(slot, .refused, text: Self.changed)
             // The hook may have decided already, by what was valid before.
             case .authenticating: peers[slot].hasChanged = true
             case .free, .awaitingConnect, .link, .ending: break

@@ -223,10 +223,8 @@ public struct SMQBrokerStateMachine {
         for slot in peers.indices where peers[slot].phase.isAlive {
             if peers[slot].phase == .link {
                 closeLink(slot, .shutdown)
-            } else if peers[slot].knowsGoodbye {
-                end(slot, .shutdown, text: reason)
             } else {
-                close(slot, .shutdown)
+                dismiss(slot, .shutdown, text: reason)
             }
         }
         settle()
@@ -245,7 +243,7 @@ public struct SMQBrokerStateMachine {
                 refuse(slot, .unavailable, "no handshake within \(limits.handshake)", .handshakeTimeout)
             case .open where peers[slot].pausedUntil <= now && peers[slot].question == nil:
                 if let sent = peers[slot].pingSent {
-                    if sent + limits.pingTimeout <= now { end(slot, .pingTimeout, text: "ping timeout") }
+                    if sent + limits.pingTimeout <= now { dismiss(slot, .pingTimeout, text: "ping timeout") }
                 } else if peers[slot].lastReceived + limits.pingAfter <= now {
                     peers[slot].pingSent = now
                     queue(to: slot) { [framing = peers[slot].framing] in $0.writeSMQ(.ping, framing: framing) }
@@ -365,6 +363,11 @@ public struct SMQBrokerStateMachine {
         let alive = peers.indices.filter { peers[$0].phase.isAlive }
         let longest = alive.max { peers[$0].waitingBytes < peers[$1].waitingBytes }
         if let longest { abandon(longest, .queueMemory) }
+    }
+
+    /// Ends a session that may come back: with a Disconnect frame only where the client comes back after one.
+    mutating func dismiss(_ slot: Int, _ reason: SMQCloseReason, text: String) {
+        if peers[slot].knowsGoodbye { end(slot, reason, text: text) } else { close(slot, reason) }
     }
 
     /// Ends a session with a Disconnect frame.
