@@ -44,22 +44,6 @@ struct GatewayConfiguration: Sendable {
     /// The files it was read from, for the log.
     var files: [String] = []
 
-    /// The settings that differ from those in use and that only a start takes, as the files call them.
-    func needingRestart(since used: GatewayConfiguration, _ options: GatewayServiceOptions) -> [String] {
-        let differs = [
-            ("gateway", eui != used.eui),
-            ("radio", !options.isSimulated && radio != used.radio),
-            ("page", options.page == nil && (page, pageNames) != (used.page, used.pageNames)),
-            (
-                "scripts",
-                !options.scripts.isUsed
-                    && (scripts.directory, scripts.scripts, scriptRules)
-                        != (used.scripts.directory, used.scripts.scripts, used.scriptRules)
-            ),
-        ]
-        return differs.compactMap { name, isOther in isOther ? name : nil }
-    }
-
     /// Degrees and metres (`ref_latitude`, `ref_longitude`, `ref_altitude`).
     struct Position: Sendable, Hashable {
         var latitude: Double

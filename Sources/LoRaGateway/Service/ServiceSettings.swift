@@ -55,3 +55,21 @@ struct ServiceSettings {
         return (configuration, problems)
     }
 }
+
+extension GatewayConfiguration {
+    /// The settings that differ from those in use and that only a start takes, as the files call them.
+    func needingRestart(since used: GatewayConfiguration, _ options: GatewayServiceOptions) -> [String] {
+        let differs = [
+            ("gateway", eui != used.eui),
+            ("radio", !options.isSimulated && radio != used.radio),
+            ("page", options.page == nil && (page, pageNames) != (used.page, used.pageNames)),
+            (
+                "scripts",
+                !options.scripts.isUsed
+                    && (scripts.directory, scripts.scripts, scriptRules)
+                        != (used.scripts.directory, used.scripts.scripts, used.scriptRules)
+            ),
+        ]
+        return differs.compactMap { name, isOther in isOther ? name : nil }
+    }
+}
