@@ -1,4 +1,5 @@
 import DeviceCore
+import DeviceLua
 import DeviceProtocols
 import DeviceTransport
 
