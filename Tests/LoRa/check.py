@@ -21,9 +21,13 @@ def outages(row):
     patience = 10 if row["outage"] == "no DNS at the start" and row["gateway"] == "ours" else 0
     yield before >= all_before - patience, "what is sent before and after arrives"
     yield row["radio starts"] == 1, "the radio goes on"
-    yield row["in order"], "in the order in which it was sent"
     if row["gateway"] == "ours, with store":
+        yield row["in order"], "in the order in which it was sent"
         yield of == all_of, "with store and forward nothing is lost"
+    else:
+        # What nobody acknowledged is sent once more, behind newer ones, up to two seconds after it was heard: 10 frames.
+        behind = [pair.split(">") for pair in row["out of order"]]
+        yield all(int(left) - int(right) <= 15 for left, right in behind), "nothing old comes behind what is newer"
 
 
 def foreign(row):
